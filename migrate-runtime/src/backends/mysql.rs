@@ -13,9 +13,11 @@ mod created_table;
 mod endpoint;
 pub mod history_dialect;
 mod lent_session;
+mod lock;
 mod lock_name;
 mod presence;
 mod role;
+mod run_session;
 mod table_list;
 mod trigger_list;
 mod trust;
@@ -24,7 +26,6 @@ use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
 };
 use crate::backend_error::{BackendError, BackendErrorKind};
-use crate::backends::connect_in_time;
 use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows, run};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
@@ -32,19 +33,17 @@ use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
 use crate::lease::{self, Lease, LeaseConnection};
 use crate::mentions::{Mention, Mentions};
-use crate::session::{only_row, session_statements};
-use crate::sql_message::{SqlMessage, strip_own_sql};
-use address::with_settings_of_server;
+use crate::sql_message::SqlMessage;
 use async_trait::async_trait;
-use lent_session::{Variables, read_variables};
+use lent_session::Variables;
+use lock::read_session;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
-use migrate_model::lock_settings::{LockSettings, LockStrategy};
+use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
 use migrate_model::token::{Quoting, Tokens};
 use presence::presence_query;
 use role::{CurrentRole, SessionRole};
-use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -58,39 +57,6 @@ const MAX_IDLE: Duration = Duration::from_secs(120);
 
 /// How many times the write of a change is tried when a certification is lost.
 const MAX_WRITES: u32 = 10;
-
-/// Settings that scripts are known to change without a reset.
-const SETTINGS: [&str; 14] = [
-    "sql_mode",
-    "foreign_key_checks",
-    "unique_checks",
-    "time_zone",
-    "autocommit",
-    "lock_wait_timeout",
-    "innodb_lock_wait_timeout",
-    "wait_timeout",
-    "group_concat_max_len",
-    "sql_safe_updates",
-    "character_set_client",
-    "character_set_connection",
-    "character_set_results",
-    "collation_connection",
-];
-
-/// Removes the limit of rows that a `SELECT` without `LIMIT` returns.
-const NO_ROW_LIMIT: &str = "SET SESSION sql_select_limit = 18446744073709551615";
-
-/// What earlier statements have left for the next one.
-const NO_VALUES: &str = "SET SESSION timestamp = DEFAULT, SESSION insert_id = 0, SESSION last_insert_id = 0";
-
-/// Removes the limit of rows, and keeps what it was in a variable.
-const SAVE_ROW_LIMIT: &str =
-    "SET @migrate_row_limit = @@SESSION.sql_select_limit, SESSION sql_select_limit = 18446744073709551615";
-
-/// The driver asks for IGNORE_SPACE, which changes how SQL is parsed and is stored in routines and triggers. The character
-/// set of the messages is that of the driver, with the default collation of the server.
-const SETTINGS_OF_SERVER: &str = "SET NAMES utf8mb4, SESSION sql_mode = IF(FIND_IN_SET('IGNORE_SPACE', @@GLOBAL.sql_mode), \
-    @@SESSION.sql_mode, TRIM(BOTH ',' FROM REPLACE(CONCAT(',', @@SESSION.sql_mode, ','), ',IGNORE_SPACE,', ',')))";
 
 /// A statement commits itself, and a `COMMIT` ends a transaction, without beginning another or ending the session.
 const OWN_TRANSACTIONS: &str = "SET SESSION autocommit = 1, SESSION completion_type = 'NO_CHAIN'";
@@ -228,21 +194,6 @@ impl<'c> MySql<'c> {
         Ok(run_role.into_iter().chain(guard).chain(script).collect())
     }
 
-    async fn try_session_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
-        let name = self.lock_name(history_sql);
-        match self.first_value(&format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR)")).await?.as_deref() {
-            Some("1") => {}
-            Some(_) => return Ok(false),
-            None => return Err(BackendError::own("`GET_LOCK` returned NULL: the server could not create the lock")),
-        }
-        // The lock comes first: see `lease::is_held`.
-        if lease::is_held_or_break(self, history_sql).await? {
-            self.execute(&format!("DO RELEASE_LOCK({name})")).await?;
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
     async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         self.query_within(ANSWER_TIMEOUT, sql).await
     }
@@ -309,12 +260,6 @@ impl<'c> MySql<'c> {
         if fits { sql } else { history_sql.write(&change.clone().without_texts()) }
     }
 
-    /// The name of the lock, as an expression.
-    fn lock_name(&self, history_sql: &HistorySql) -> String {
-        let schema = history_sql.schema().unwrap_or(&self.database);
-        lock_name::expression(schema, history_sql.records_name(), history_sql.service())
-    }
-
     /// The error of a statement outside a transaction, with what is left of the table that it creates in several steps.
     async fn alone_error(
         &mut self,
@@ -364,162 +309,6 @@ impl<'c> MySql<'c> {
         }
         Ok(())
     }
-
-    /// Opens a connection of our own in place of one from a pool, whose session the application uses and the driver has changed.
-    async fn open_own(&mut self) -> Result<(), BackendError> {
-        match self.options.clone().filter(|_| !self.connection.is_owned()) {
-            Some(options) => self.reconnect(with_settings_of_server(options)).await,
-            None => Ok(()),
-        }
-    }
-
-    async fn reconnect(&mut self, options: MySqlConnectOptions) -> Result<(), BackendError> {
-        let connection = connect_in_time(options.connect()).await.map_err(read_error)?;
-        self.connection.replace(connection).await;
-        self.options = Some(options);
-        self.lock_timeout_sql.clear();
-        // `SET DEFAULT ROLE` of a script holds for new sessions.
-        if let Some(run_role) = self.role.set_own_sql() {
-            self.execute(&run_role).await?;
-        }
-        self.role.current = CurrentRole::OfRun;
-        Ok(())
-    }
-
-    /// Saves the variables of a lent session. Returns statements that give it those of a new session.
-    async fn take_over(&mut self) -> Result<Vec<String>, BackendError> {
-        // With a limit, the server returns fewer rows of every answer, also of this one.
-        self.execute(SAVE_ROW_LIMIT).await?;
-        let limit = self.first_value("SELECT CAST(@migrate_row_limit AS CHAR)").await?;
-        self.execute("SET @migrate_row_limit = NULL").await?;
-        self.original_role = Some(self.current_role().await?).filter(|role| !role.is_empty());
-        self.original = read_variables(self.rows("SHOW SESSION VARIABLES").await?);
-        self.original.extend(limit.map(|limit| ("sql_select_limit".to_owned(), limit)));
-        let global = read_variables(self.rows("SHOW GLOBAL VARIABLES").await?);
-        let mut statements = vec![SETTINGS_OF_SERVER.to_owned(), NO_VALUES.to_owned()];
-        self.execute(NO_VALUES).await?;
-        for (name, value) in lent_session::differences(&self.original, &global) {
-            let sql = lent_session::set_sql(&name, &value);
-            // What this session cannot set, the application cannot have set, except with other privileges: it then stays as
-            // the application has set it.
-            match self.execute(&sql).await {
-                Ok(()) => statements.push(sql),
-                Err(error) if error.is_connection_lost() => return Err(error),
-                Err(error) => tracing::debug!(name, message = error.message, "a variable keeps its value"),
-            }
-        }
-        Ok(statements)
-    }
-
-    /// Notes the names that a script leaves in a lent session, with the values that the application has given them.
-    async fn note_names(&mut self, sql: &str) -> Result<(), BackendError> {
-        if self.options.is_some() {
-            return Ok(());
-        }
-        for name in lent_session::prepared_statements(sql) {
-            self.left.entry(format!("PREPARE {name}")).or_insert_with(|| format!("DEALLOCATE PREPARE {name}"));
-        }
-        for name in lent_session::user_variables(sql) {
-            // Another spelling is the same variable.
-            let key = name.to_lowercase().replace(['`', '"', '\''], "");
-            if !self.left.contains_key(&key) {
-                let value = self.first_value(&format!("SELECT QUOTE({name})")).await?.unwrap_or_else(|| "NULL".to_owned());
-                self.left.insert(key, format!("SET {name} = {value}"));
-                // A script starts without the variables of the application.
-                if value != "NULL" {
-                    self.execute(&format!("SET {name} = NULL")).await?;
-                }
-            }
-        }
-        for name in lent_session::temporary_tables(sql) {
-            // One that the application has created stays.
-            let definition = match self.rows(&format!("SHOW CREATE TABLE {name}")).await {
-                Err(error) if is_missing(&error) => Vec::new(),
-                // Whose table it is must be known: a table of the application would be dropped.
-                definition => definition?,
-            };
-            let is_own = |column: &String| column.starts_with("CREATE TEMPORARY");
-            if !definition.iter().flatten().flatten().any(is_own) {
-                let sql = format!("DROP TEMPORARY TABLE IF EXISTS {name}");
-                self.left.entry(name).or_insert(sql);
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts a lent session back as it was before `prepare`.
-    async fn put_back(&mut self) -> Result<(), BackendError> {
-        if let Some(role) = self.original_role.clone() {
-            self.execute(&role::set_sql(&role)).await?;
-        }
-        for sql in std::mem::take(&mut self.left).into_values() {
-            match self.execute(&sql).await {
-                // ER_UNKNOWN_STMT_HANDLER: the script has deallocated it, or failed before.
-                Err(error) if error.code.as_deref() == Some("1243") => {}
-                outcome => outcome?,
-            }
-        }
-        self.execute(&self.reset.original.clone()).await?;
-        let current = read_variables(self.rows("SHOW SESSION VARIABLES").await?);
-        for (name, value) in lent_session::differences(&current, &self.original) {
-            self.execute(&lent_session::set_sql(&name, &value)).await?;
-        }
-        let names = ["client", "connection", "results"].map(|name| format!("character_set_{name}"));
-        for name in names.iter().map(String::as_str).chain(["collation_connection"]) {
-            if let Some(value) = self.original.get(name).filter(|value| !value.is_empty()) {
-                self.execute(&lent_session::set_sql(name, value)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Builds the SQL that resets the session, from the current value of each setting.
-    fn save_settings(&mut self, history_sql: &HistorySql, database: Option<&str>, values: impl Iterator<Item = Option<String>>) {
-        let settings = SETTINGS.iter().zip(values).map(|(name, value)| {
-            // A variable without a value is set to an empty one; a server that refuses that says so.
-            let value = value.unwrap_or_default();
-            let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-            // The server rejects a string for a numeric setting.
-            format!("SESSION {name} = {}", if is_number { value } else { history_sql.text(&value) })
-        });
-        // The current value of `timestamp` advances. `DEFAULT` undoes a script that has fixed it.
-        let timestamp = ["SESSION timestamp = DEFAULT".to_owned()];
-        // The value of an earlier migration is not to be read by the next one.
-        let last_id = "DO LAST_INSERT_ID(0);\n";
-        let set = format!("SET {};\n{last_id}", settings.chain(timestamp).collect::<Vec<_>>().join(", "));
-        self.reset.original = match database {
-            Some(database) => format!("USE {};\n{set}", history_sql.name(database)),
-            None => set,
-        };
-    }
-
-    /// Determines the endpoint from the variables of the server, and with it the kind of lock. Returns SQL for the settings that
-    /// our own statements rely on.
-    async fn detect_endpoint(&mut self, history_sql: &HistorySql, locking: LockSettings) -> Result<String, BackendError> {
-        // The pool of the application may have disabled it.
-        let mut own_settings = format!("{OWN_TRANSACTIONS};\n");
-        if locking.strategy != LockStrategy::Session {
-            let names = endpoint::VARIABLES.iter().map(|name| history_sql.text(name)).collect::<Vec<_>>().join(", ");
-            let rows = self.rows(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ('wsrep_sync_wait', {names})")).await?;
-            let pair = |row: &TextRow| Some((row.first()?.clone()?, row.get(1)?.clone()?));
-            let variables: Vec<(String, String)> = rows.iter().filter_map(pair).collect();
-            self.endpoint = endpoint::detect(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-            if self.endpoint == endpoint::GALERA
-                && let Some((_, original)) = variables.iter().find(|(name, _)| name == "wsrep_sync_wait")
-            {
-                // Queries on this node must see what another node has committed.
-                self.reset.original.push_str(&format!("SET SESSION wsrep_sync_wait = {original};\n"));
-                own_settings.push_str("SET SESSION wsrep_sync_wait = 7;\n");
-            }
-        }
-        if locking.strategy == LockStrategy::Lease || !self.endpoint.supports_session_locks() {
-            tracing::info!(endpoint = %self.endpoint, "using a lease as the migration lock");
-            self.lease = Some(Lease::new(history_sql, locking.lease));
-            // If this process is suspended in a transaction, the server ends the session and so unlocks the row of the lease.
-            own_settings.push_str(&format!("SET SESSION wait_timeout = {};\n", MAX_IDLE.as_secs()));
-        }
-        Ok(own_settings)
-    }
 }
 
 /// Converts an error: its kind from the error number, which is more specific than the SQLSTATE.
@@ -564,12 +353,6 @@ fn locks_tables(sql: &str) -> bool {
         || (first.is_word(sql, "FLUSH") && tokens.any(|token| locks.iter().any(|word| token.is_word(sql, word))))
 }
 
-/// How strings are read with this `sql_mode`. The server lists the parts of a combined mode, such as `ANSI`.
-fn sql_mode_quoting(mode: &str) -> Quoting {
-    let has = |name: &str| mode.split(',').any(|part| part.eq_ignore_ascii_case(name));
-    Quoting::new(!has("NO_BACKSLASH_ESCAPES"), has("ANSI_QUOTES"))
-}
-
 /// A statement as text, terminated by `;` and a line end.
 fn as_sql(statement: Option<String>) -> String {
     statement.map(|statement| format!("{statement};\n")).unwrap_or_default()
@@ -578,20 +361,6 @@ fn as_sql(statement: Option<String>) -> String {
 /// The guard as text, each statement terminated by `;` and a line end.
 fn guard_sql(guard: &[String]) -> String {
     guard.iter().map(|statement| format!("{statement};\n")).collect()
-}
-
-/// Reads the columns connection, user, host, age and statement.
-fn read_session(row: TextRow) -> Option<SessionInfo> {
-    let mut columns = row.into_iter();
-    let connection = columns.next().flatten()?;
-    Some(SessionInfo {
-        how_to_end: Some(format!("end it: `KILL {connection}`")),
-        connection,
-        user: columns.next().flatten(),
-        from: columns.next().flatten(),
-        since: columns.next().flatten().map(|seconds| format!("{seconds} ago")),
-        statement: columns.next().flatten().map(|text| strip_own_sql(&text).to_owned()),
-    })
 }
 
 fn is_missing(error: &BackendError) -> bool {
@@ -610,52 +379,6 @@ fn line_offset(sql: &str, message: &str) -> Option<usize> {
     let indent = rest.len() - rest.trim_start().len();
     let column = rest.lines().next().and_then(|line| line.find(near)).filter(|_| !near.is_empty());
     Some(start + column.unwrap_or(indent))
-}
-
-#[async_trait]
-impl LeaseConnection for MySql<'_> {
-    async fn create(&mut self, history_sql: &HistorySql, statements: Vec<String>) -> Result<(), BackendError> {
-        // `CREATE SCHEMA IF NOT EXISTS` requires CREATE on the whole database even if it exists.
-        let schema = history_sql.text(history_sql.schema().unwrap_or_default());
-        let schemas = self.rows(&format!("SELECT '1' FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {schema}")).await?;
-        let create_schema = history_sql.create_schema().filter(|_| schemas.is_empty());
-        for statement in create_schema.into_iter().chain(statements) {
-            self.execute(&statement).await?;
-        }
-        Ok(())
-    }
-
-    async fn try_update(&mut self, sql: &str) -> Result<bool, BackendError> {
-        // A holder that has locked the row in a transaction is alive, so there is no need to wait for it.
-        let outcome = self.execute(&format!("SET SESSION innodb_lock_wait_timeout = 1;\n{sql}")).await;
-        self.restore().await?;
-        match outcome {
-            // Such a transaction exists, or another node has won the certification.
-            Err(error) if error.kind == BackendErrorKind::LockTimeout => Ok(false),
-            outcome => outcome.map(|()| true),
-        }
-    }
-
-    async fn row_is_locked(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
-        let service = history_sql.text(history_sql.service());
-        let sql = format!("SELECT '1' FROM {} WHERE service = {service} FOR UPDATE NOWAIT", history_sql.locks());
-        match self.rows(&sql).await {
-            Ok(_) => Ok(false),
-            Err(error) if error.kind == BackendErrorKind::LockTimeout => Ok(true),
-            // ER_LOCK_NOWAIT of MySQL
-            Err(error) if error.code.as_deref() == Some("3572") => Ok(true),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn session_lock_is_held(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
-        let holder = self.first_value(&format!("SELECT CAST(IS_USED_LOCK({}) AS CHAR)", self.lock_name(history_sql))).await?;
-        Ok(holder.is_some())
-    }
-
-    fn running_query(&self, start: &str) -> String {
-        format!("SELECT CAST(count(*) AS CHAR) FROM information_schema.PROCESSLIST WHERE INSTR(INFO, {start}) = 1")
-    }
 }
 
 #[async_trait]
@@ -717,48 +440,7 @@ impl Backend for MySql<'_> {
         session: &[String],
         locking: LockSettings,
     ) -> Result<(), BackendError> {
-        self.open_own().await?;
-        let is_lent = self.options.is_none();
-        let first = if is_lent { self.take_over().await? } else { vec![SETTINGS_OF_SERVER.to_owned()] };
-        for statement in &first {
-            self.execute(statement).await?;
-        }
-        let settings: Vec<String> = SETTINGS.iter().map(|name| format!("CAST(@@SESSION.{name} AS CHAR)")).collect();
-        let row = self.rows(&format!("SELECT DATABASE(), CAST(@@max_allowed_packet AS CHAR), {}", settings.join(", "))).await?;
-        let mut columns = only_row(row).ok_or_else(BackendError::unanswered)?.into_iter();
-        let database = columns.next().flatten();
-        // MySQL 5.5 to 5.7 and MariaDB 5.5 accept no more than 1 MiB to 4 MiB by default.
-        self.max_packet = columns.next().flatten().and_then(|bytes| bytes.parse().ok()).unwrap_or(1 << 20);
-        let columns: Vec<Option<String>> = columns.collect();
-        // The mode is the first setting. If the server does not return it, the mode is that of a server with its defaults.
-        let mode = columns.first().cloned().flatten().unwrap_or_default();
-        self.server_quoting = sql_mode_quoting(&mode);
-        self.save_settings(history_sql, database.as_deref(), columns.into_iter());
-        self.database = database.unwrap_or_default();
-        if history_sql.schema().is_none() {
-            if self.database.is_empty() {
-                let mut error = BackendError::own("the URL contains no database name, so the history tables cannot be located");
-                error.hint = Some("add the database name to the URL: `mysql://user@host/DATABASE`".into());
-                return Err(error);
-            }
-            history_sql.set_schema(self.database.clone());
-        }
-        let own_settings = self.detect_endpoint(history_sql, locking).await?;
-        self.reset.prepared = format!("{}{own_settings}", self.reset.original);
-        let statements = session_statements(session, Dialect::MySql);
-        let statements: Vec<String> = statements.iter().map(|statement| with_autocommit(statement).into_owned()).collect();
-        statements.iter().for_each(|statement| self.reset.add(statement));
-        // A limit would hide rows of the history.
-        let no_limit = Some(NO_ROW_LIMIT.to_owned()).filter(|_| !statements.is_empty());
-        let statements: Vec<String> = statements.into_iter().chain(no_limit).collect();
-        self.session = first.into_iter().chain([own_settings.clone()]).chain(statements.iter().cloned()).collect();
-        for statement in [own_settings].iter().chain(&statements) {
-            if let Err(error) = self.execute(statement).await {
-                self.restore_original(history_sql).await?;
-                return Err(error.of_session(statement));
-            }
-        }
-        Ok(())
+        self.prepare_session(history_sql, session, locking).await
     }
 
     fn server_quoting(&self) -> Quoting {
@@ -802,16 +484,7 @@ impl Backend for MySql<'_> {
     }
 
     async fn holder(&mut self, history_sql: &HistorySql) -> Option<SessionInfo> {
-        if let Some(holder) = lease::holder(self, history_sql).await {
-            return Some(holder);
-        }
-        let id = self.first_value(&format!("SELECT IS_USED_LOCK({})", self.lock_name(history_sql))).await.ok()??;
-        let sql = format!(
-            "SELECT USER, HOST, CONCAT(TIME, ' s'), LEFT(INFO, 2000) FROM information_schema.PROCESSLIST WHERE ID = {id}"
-        );
-        // Without the PROCESS privilege, connections of other users are not visible: then only the number is known.
-        let row = self.rows(&sql).await.ok().and_then(|rows| rows.into_iter().next()).unwrap_or_default();
-        read_session([Some(id)].into_iter().chain(row).collect())
+        self.find_holder(history_sql).await
     }
 
     async fn blockers(&mut self, _: &HistorySql, _: &[Name]) -> Vec<SessionInfo> {
