@@ -102,7 +102,9 @@ fn sql(text: &str, dialect: Dialect) {
             let marker = text[end..].split_inclusive('\n').next().filter(|line| line.trim_end() == "\\.");
             end += marker.map_or(0, str::len);
         }
-        assert_eq!(text[..statement.range.start].matches('\n').count() + 1, statement.line, "{text:?}");
+        // Carriage returns end the lines of a file that has no line feed.
+        let line_end = if text.contains('\n') { '\n' } else { '\r' };
+        assert_eq!(text[..statement.range.start].matches(line_end).count() + 1, statement.line, "{text:?}");
         let sql = statement.sql(text);
         effect::read(sql, dialect);
         for inner in reader::inner_statements(sql, &reader::read(sql, dialect), dialect) {

@@ -230,9 +230,16 @@ fn down_source<'a>(row: &MigrationStatus<'a>, record: &Record) -> Result<ScriptS
         // What does nothing is reverted by nothing.
         (Some(down), _) if down.statements.is_empty() && !is_empty(row) => Err(Box::new(divergences::down_is_empty(row, record))),
         (Some(down), _) => Ok(ScriptSource::File(down)),
+        // The file says that nothing reverts it, whatever the history contains.
+        (None, true) if is_irreversible(row) => Err(Box::new(divergences::no_down(row, record))),
         (None, true) => Ok(ScriptSource::History),
         (None, false) => Err(Box::new(divergences::no_down(row, record))),
     }
+}
+
+/// Does the file of the up migration say that nothing reverts it?
+fn is_irreversible(row: &MigrationStatus<'_>) -> bool {
+    row.migration().is_some_and(|migration| migration.up.directives.irreversible.is_some())
 }
 
 /// Does the up migration contain no statement?

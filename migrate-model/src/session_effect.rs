@@ -233,17 +233,33 @@ fn custom_settings(text: &str) -> Vec<String> {
         names.extend(dollar_body(text).map(custom_settings).unwrap_or_default());
     }
     for (at, token) in tokens.iter().enumerate() {
-        let named = token.is_word(text, "SET") && !is(&tokens, text, at + 1, "LOCAL");
+        // Elsewhere, `SET` assigns a field of a column, or belongs to a routine or a role.
+        let begins = at.checked_sub(1).is_none_or(|before| {
+            let starts = ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| is(&tokens, text, before, word));
+            starts || tokens[before].is_symbol(text, b';')
+        });
+        let named = begins && token.is_word(text, "SET") && !is(&tokens, text, at + 1, "LOCAL");
         let start = at + 1 + usize::from(is(&tokens, text, at + 1, "SESSION"));
         if named && tokens.get(start + 1).is_some_and(|dot| dot.is_symbol(text, b'.')) && tokens.len() > start + 2 {
             names.push(text[tokens[start].start..tokens[start + 2].end].to_owned());
         }
-        if token.is_word(text, "set_config") && tokens.get(at + 2).is_some_and(|name| name.kind == Kind::Text) {
+        if token.is_word(text, "set_config")
+            && tokens.get(at + 2).is_some_and(|name| name.kind == Kind::Text)
+            && !is_local(text, &tokens, at)
+        {
             names.push(tokens[at + 2].text(text).trim_matches('\'').to_owned());
         }
     }
     names.retain(|name| name.contains('.'));
     names
+}
+
+/// Does a call of `set_config` with literals set its value only for the transaction?
+fn is_local(text: &str, tokens: &[Token], at: usize) -> bool {
+    let symbol = |at: usize, symbol: u8| tokens.get(at).is_some_and(|token| token.is_symbol(text, symbol));
+    let is_true = ["true", "'t'", "'true'", "'on'", "'yes'", "'1'"];
+    let third = tokens.get(at + 6).is_some_and(|token| is_true.iter().any(|word| token.text(text).eq_ignore_ascii_case(word)));
+    symbol(at + 3, b',') && symbol(at + 5, b',') && third && symbol(at + 7, b')')
 }
 
 /// Does a PostgreSQL statement load a library, itself or in a body or a string that may be executed? No session can unload it.
@@ -333,13 +349,21 @@ fn is_declared(sql: &str, tokens: &[Token], at: usize) -> bool {
     while first >= 2 && tokens[first - 1].is_symbol(sql, b'.') {
         first -= 2;
     }
-    // A function of the system, whatever its name is.
-    let before = first.checked_sub(1).map(|at| &tokens[at]);
-    before.is_some_and(|before| {
-        ["INTO", "TABLE", "AS", "REFERENCES", "EXISTS", "VIEW", "ON", "INDEX", "RECURSIVE", "WITH"]
-            .iter()
-            .any(|word| before.is_word(sql, word))
-    })
+    let Some(before) = first.checked_sub(1).map(|at| &tokens[at]) else { return false };
+    let is_before = |words: &[&str]| words.iter().any(|word| before.is_word(sql, word));
+    // A condition of a join calls functions: `JOIN b ON f(a.id) = b.id`.
+    if before.is_word(sql, "ON") {
+        return is(tokens, sql, 0, "CREATE");
+    }
+    // `INSERT IGNORE t (id)` of MySQL, and the rows of `COPY t (id)`.
+    let is_target = (is(tokens, sql, 0, "INSERT") || is(tokens, sql, 0, "REPLACE"))
+        && tokens[..first].iter().all(|token| {
+            ["INSERT", "REPLACE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED"]
+                .iter()
+                .any(|word| token.is_word(sql, word))
+        });
+    let is_copied = first == 1 && is(tokens, sql, 0, "COPY");
+    is_target || is_copied || is_before(&["INTO", "TABLE", "AS", "REFERENCES", "EXISTS", "VIEW", "INDEX", "RECURSIVE", "WITH"])
 }
 
 /// A statement with spaces in place of the marks of its executable comments; `None` if it has none.
@@ -355,6 +379,12 @@ fn without_comment_marks(sql: &str, tokens: &[Token]) -> Option<String> {
     }
     executed.push_str(&sql[end..]);
     tokens.iter().any(|token| token.kind == Kind::Executable).then_some(executed)
+}
+
+/// The SQL in the executable comments of a MySQL statement.
+pub fn executable_parts(sql: &str, dialect: Dialect) -> impl Iterator<Item = &str> {
+    let executable = Tokens::new(sql, dialect).filter(move |token| dialect == Dialect::MySql && token.kind == Kind::Executable);
+    executable.map(move |token| executable_content(token.text(sql)))
 }
 
 /// The SQL in `/*!40101 ... */`.

@@ -292,7 +292,17 @@ const OUTSIDE_TRANSACTIONS: [&str; 12] = [
 
 fn sqlite(words: &Words<'_>) -> Class {
     // In a transaction, these have no effect (`foreign_keys`) or fail.
-    let settings = ["foreign_keys", "journal_mode", "synchronous", "page_size", "auto_vacuum", "wal_checkpoint", "locking_mode"];
+    let settings = [
+        "foreign_keys",
+        "journal_mode",
+        "synchronous",
+        "page_size",
+        "auto_vacuum",
+        "wal_checkpoint",
+        "locking_mode",
+        "temp_store",
+        "temp_store_directory",
+    ];
     if words.is(0, &["VACUUM"]) {
         Class::NotInTransaction("VACUUM")
     } else if words.is(0, &["ATTACH", "DETACH"]) {

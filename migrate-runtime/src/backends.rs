@@ -213,8 +213,33 @@ async fn in_time<T>(url: &DatabaseUrl, connecting: impl Future<Output = Result<T
 
 /// Opens another connection of a run, with the same limit.
 async fn connect_in_time<T>(connecting: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    let elapsed = |_| Err(sqlx::Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut)));
-    tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or_else(elapsed)
+    within(CONNECT_TIMEOUT, connecting).await
+}
+
+/// How long a server may take to create or drop a database.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a server may take to end a session.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Creates or drops a database over a connection that is opened for this.
+async fn change_database<C: sqlx::Connection, T>(
+    connecting: impl Future<Output = Result<C, sqlx::Error>>,
+    change: impl AsyncFnOnce(&mut C) -> Result<T, sqlx::Error>,
+) -> Result<T, sqlx::Error> {
+    let mut connection = connect_in_time(connecting).await?;
+    let outcome = within(CHANGE_TIMEOUT, change(&mut connection)).await;
+    // What the server has done stays done, even if it does not end the session properly.
+    within(CLOSE_TIMEOUT, connection.close()).await.ok();
+    outcome
+}
+
+async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    let elapsed = |_| {
+        let message = format!("no answer within {} s", limit.as_secs());
+        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, message)))
+    };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(elapsed)
 }
 
 /// An error about a connection that could not be made, with what usually helps.

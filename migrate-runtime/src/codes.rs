@@ -52,6 +52,12 @@ pub static NEEDS_SESSION: Code = Code::new(
      or a URL, so that the run opens its own session.",
 );
 
+/// A script drops the schema or the database of its history.
+pub static DROPS_HISTORY: Code = Code::new(
+    "drops-history",
+    "A migration drops the schema (MySQL: the database) that contains the history of the migrations. After that, the migration could not be recorded, and on MySQL the database would be lost without a way to continue. The run was aborted before anything ran. Drop the objects in the schema instead of the schema, store the history in another schema (`schema` under `[history]` in `migrate.toml`), or run `cargo migrate db reset` to create a database again from the beginning.",
+);
+
 /// A connection that the application has lent is in a transaction.
 pub static IN_TRANSACTION: Code = Code::new(
     "in-transaction",
@@ -164,6 +170,7 @@ pub static ALL: &[&Code] = &[
     &IN_TRANSACTION,
     &LOCK_LOST,
     &LOCK_NOT_OBTAINED,
+    &DROPS_HISTORY,
     &NEEDS_SESSION,
     &READ_ONLY,
     &MIGRATION_FAILED,

@@ -10,6 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
 use crate::first_run::{self, RecordedHistory};
 use crate::history_changes;
+use crate::history_loss;
 use crate::history_sql::HistorySql;
 use crate::recovery::{InterruptedMigration, inspect_interrupted};
 use crate::report::{CompletedMigration, RunReport};
@@ -298,7 +299,10 @@ async fn plan_and_run(
             return Err(cannot_run(set, &plan, &interrupted));
         }
         let reading = set.contents().reading();
-        if let Some(error) = plan.steps.iter().find_map(|step| session_obstacle(backend, step, set, reading)) {
+        let obstacle = |step: &Step<'_>| {
+            history_loss::obstacle(history_sql, step, reading.dialect).or_else(|| session_obstacle(backend, step, set, reading))
+        };
+        if let Some(error) = plan.steps.iter().find_map(obstacle) {
             return Err(error);
         }
         report.warnings.clone_from(&plan.divergences);

@@ -45,6 +45,7 @@ mod event;
 mod first_run;
 mod history_change;
 mod history_changes;
+mod history_loss;
 mod history_sql;
 mod history_writers;
 mod lease;

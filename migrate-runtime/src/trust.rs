@@ -76,6 +76,16 @@ impl UntrustedTable {
             .help(format!("if another role applies the migrations now, transfer each history table to that role: `ALTER TABLE {table} OWNER TO ROLE`"))
             .help(format!("otherwise {find_out}")),
             "trigger" => error(format!("the trigger `{of}` of `{table}` runs code of `{owner}` on each write")).help(needs_none),
+            "trigger before" => error(format!(
+                "the trigger `{of}` of `{table}` runs before a row is written, so it can change the row or leave it out without an error"
+            ))
+            .help(format!("drop the trigger; to observe the history, create an `AFTER` trigger; if you do not know this trigger, {find_out}")),
+            "unlogged" => error(format!("`{table}`{whose} is an unlogged table: the server empties it after a crash, and all migrations would be applied again"))
+                .help(format!("`ALTER TABLE {table} SET LOGGED`")),
+            "engine" => error(format!(
+                "the storage engine of `{table}`, `{detail}`, does not support transactions, so a record could remain although its migration was rolled back"
+            ))
+            .help(format!("`ALTER TABLE {table} ENGINE = InnoDB`")),
             "trigger with a condition" => {
                 error(format!("the trigger `{of}` of `{table}` has a condition, and the author of the condition is unknown")).help(needs_none)
             }

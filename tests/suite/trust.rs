@@ -282,13 +282,71 @@ async fn a_trigger_of_another_user_prevents_a_run() {
         .database
         .execute(
             "CREATE FUNCTION audit() RETURNS trigger LANGUAGE plpgsql AS \
-             $$ BEGIN INSERT INTO public.audit VALUES (1); RETURN NEW; END $$; \
-             CREATE TRIGGER t BEFORE INSERT ON migration_records FOR EACH ROW EXECUTE FUNCTION audit()",
+             $$ BEGIN INSERT INTO public.audit VALUES (1); RETURN NULL; END $$; \
+             CREATE TRIGGER t AFTER INSERT ON migration_records FOR EACH ROW EXECUTE FUNCTION audit()",
         )
         .await;
     assert_eq!(planted.run(&["up"]).code, 0);
     assert_eq!(planted.database.value("SELECT count(*) FROM audit").await, "1");
     planted.end().await;
+}
+
+/// A record that a trigger leaves out, that a rollback leaves, or that a crash removes would be wrong, whoever made it so.
+#[tokio::test]
+async fn tables_that_lose_or_keep_rows_are_not_written() {
+    let before = "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+         CREATE TRIGGER t BEFORE INSERT OR UPDATE ON migration_records FOR EACH ROW EXECUTE FUNCTION nothing()";
+    for (kind, change, expected) in [
+        (Kind::Postgres, before, "runs before a row is written"),
+        (Kind::Postgres, "ALTER TABLE schema_versions SET UNLOGGED", "is an unlogged table"),
+        (
+            Kind::MariaDb,
+            "CREATE TRIGGER t BEFORE INSERT ON migration_records FOR EACH ROW SET NEW.version = '777'",
+            "runs before a row is written",
+        ),
+        (Kind::MariaDb, "ALTER TABLE migration_records ENGINE = Aria", "does not support transactions"),
+        (Kind::MariaDb, "ALTER TABLE schema_versions ENGINE = MyISAM", "does not support transactions"),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        let folder = folder(kind);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        binary.ok(&["up"]);
+        database.execute(change).await;
+        folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id int);");
+        let outcome = binary.run(&["up"]);
+        assert_eq!(outcome.code, 1, "{change}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains(expected), "{change}: {}", outcome.stderr);
+        assert!(!database.tables().await.contains(&"b".to_owned()), "{change}");
+        assert_eq!(binary.run(&["status"]).code, 0, "{change}");
+        database.drop().await;
+    }
+}
+
+/// A file that drops the database or the schema of its history is refused before anything runs.
+#[tokio::test]
+async fn a_file_does_not_drop_its_history() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        let folder = folder(kind);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let name = if kind == Kind::Postgres { "public".to_owned() } else { database.value("SELECT database()").await };
+        let text = match kind {
+            Kind::Postgres => format!("CREATE TABLE b (id int);\nDROP SCHEMA {name} CASCADE;\nCREATE SCHEMA {name};"),
+            _ => format!(
+                "CREATE TABLE b (id int);\n/*!40000 DROP DATABASE IF EXISTS `{name}`*/;\nCREATE DATABASE `{name}`;\nUSE `{name}`;"
+            ),
+        };
+        folder.write("migrations/002_b.up.sql", &text);
+        let outcome = binary.run(&["up"]);
+        assert_eq!(outcome.code, 1, "{}", outcome.stderr);
+        assert!(
+            outcome.stderr.contains("error[drops-history]") && outcome.stderr.contains("002_b.up.sql:2"),
+            "{}",
+            outcome.stderr
+        );
+        assert_eq!(database.tables().await, [""; 0]);
+        database.drop().await;
+    }
 }
 
 /// A neighbor may only reference the records: what hangs on the referencing table would run at the commit of a revert.

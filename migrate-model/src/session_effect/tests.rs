@@ -365,6 +365,33 @@ fn what_must_follow_directly() {
 fn custom_settings_of_a_script() {
     let text = "SET app.tenant = 'x'; SET LOCAL app.b = 1; SELECT set_config('app.c', '1', false); SET SESSION d.e = 1; SET work_mem = 1;";
     assert_eq!(custom_settings(text), ["app.tenant", "app.c", "d.e"]);
+    for text in [
+        "SELECT set_config('app.tenant', '7', true)",
+        "UPDATE t SET addr.city = 'x'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET app.x = '1' AS 'SELECT 1'",
+        "ALTER FUNCTION f() SET app.x = '1'",
+        "ALTER ROLE r SET app.x = '1'",
+    ] {
+        assert_eq!(custom_settings(text), [""; 0], "{text}");
+    }
+    assert_eq!(custom_settings("DO $$ BEGIN SET app.x = '1'; END $$"), ["app.x"]);
+}
+
+/// A name before a parenthesis is that of a table, or that of a function.
+#[test]
+fn functions_in_conditions_of_joins_are_called() {
+    for (text, dialect, expected) in [
+        ("INSERT INTO l SELECT a.i FROM a JOIN b ON f(a.i) = b.i", Dialect::MySql, Unknown),
+        ("INSERT INTO l SELECT a.i FROM a JOIN b ON s.f(a.i) = b.i", Dialect::Postgres, Unknown),
+        ("CREATE INDEX i ON t (a)", Dialect::Postgres, None),
+        ("COPY t (i) FROM stdin", Dialect::Postgres, None),
+        ("INSERT IGNORE t (i) VALUES (1)", Dialect::MySql, None),
+        ("INSERT t (i) VALUES (1)", Dialect::MySql, None),
+        ("REPLACE LOW_PRIORITY t(i) VALUES (1)", Dialect::MySql, None),
+        ("INSERT t (i) VALUES (f(1))", Dialect::MySql, Unknown),
+    ] {
+        assert_eq!(of_statement(text, dialect), expected, "{text}");
+    }
 }
 
 /// Dynamic SQL, handlers and statements in places where they were taken for a part of something else.

@@ -2,14 +2,14 @@
 
 use super::MySql;
 use crate::backend::Backend;
-use crate::backends::{Address, AddressError, OpenOptions, in_time, not_connected};
+use crate::backends::{Address, AddressError, OpenOptions, change_database, in_time, not_connected};
 use crate::connection::ConnectionGuard;
 use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions};
 use std::str::FromStr;
 
 /// The parameters of sqlx, and spellings of other clients.
@@ -98,9 +98,11 @@ impl MySqlAddress {
         let name = self.options.get_database().filter(|name| !name.is_empty());
         let Some(name) = name.map(|name| name.replace('`', "``")) else { return Ok(None) };
         self.files.check()?;
-        let mut connection = self.server_options.connect().await?;
-        let outcome = sqlx::raw_sql(AssertSqlSafe(format!("{verb} DATABASE `{name}`"))).execute(&mut connection).await;
-        connection.close().await?;
+        let sql = format!("{verb} DATABASE `{name}`");
+        let connecting = self.server_options.connect();
+        let outcome =
+            change_database(connecting, async |connection| sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop))
+                .await;
         let number = |error: &sqlx::Error| {
             let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
             Some(error.number())

@@ -30,11 +30,19 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
              AND t.TABLE_TYPE NOT IN ('BASE TABLE', 'SYSTEM VERSIONED', 'TEMPORARY')"
         );
         let trigger = format!(
-            "SELECT CONCAT(g.EVENT_OBJECT_SCHEMA, '.', g.EVENT_OBJECT_TABLE), 'trigger', \
+            "SELECT CONCAT(g.EVENT_OBJECT_SCHEMA, '.', g.EVENT_OBJECT_TABLE), \
+             CASE WHEN BINARY g.DEFINER <> BINARY CURRENT_USER() THEN 'trigger' ELSE 'trigger before' END, \
              CONCAT(g.TRIGGER_NAME, '\n', g.DEFINER) FROM information_schema.TRIGGERS g \
-             WHERE g.EVENT_OBJECT_SCHEMA = {schema} AND g.EVENT_OBJECT_TABLE = {name} AND BINARY g.DEFINER <> BINARY CURRENT_USER()"
+             WHERE g.EVENT_OBJECT_SCHEMA = {schema} AND g.EVENT_OBJECT_TABLE = {name} \
+             AND (BINARY g.DEFINER <> BINARY CURRENT_USER() OR g.ACTION_TIMING = 'BEFORE')"
         );
-        [Some(kind), Some(trigger).filter(|_| purpose == Purpose::Writing)]
+        // A record must be rolled back with its migration.
+        let engine = format!(
+            "SELECT CONCAT(t.TABLE_SCHEMA, '.', t.TABLE_NAME), 'engine', t.ENGINE FROM information_schema.TABLES t \
+             JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE \
+             WHERE t.TABLE_SCHEMA = {schema} AND t.TABLE_NAME = {name} AND COALESCE(e.TRANSACTIONS, 'NO') <> 'YES'"
+        );
+        [Some(kind), Some(engine).filter(|_| purpose == Purpose::Writing), Some(trigger).filter(|_| purpose == Purpose::Writing)]
     });
     lookups.flatten().collect::<Vec<String>>().join(" UNION ALL ")
 }

@@ -2,14 +2,14 @@
 
 use super::{PgConnector, Postgres, connector};
 use crate::backend::Backend;
-use crate::backends::{Address, AddressError, OpenOptions, in_time, not_connected};
+use crate::backends::{Address, AddressError, OpenOptions, change_database, in_time, not_connected};
 use crate::connection::{ConnectionGuard, is_code};
 use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions};
 use std::str::FromStr;
 
 /// The parameters of libpq and of sqlx. libpq knows further ones, which are unknown here: a service, a file of passwords.
@@ -106,6 +106,12 @@ fn address(url: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Pg
     let files = [("sslrootcert", Some("PGSSLROOTCERT")), ("sslcert", Some("PGSSLCERT")), ("sslkey", Some("PGSSLKEY"))];
     let files = CertificateFiles::of(&parameters, &files, environment);
     let options = PgConnectOptions::from_str(parameters.applied_to(&url).as_str())?.disable_statement_logging();
+    let root_certificate = parameters.get("sslrootcert").map(str::to_owned).or_else(|| environment("PGSSLROOTCERT"));
+    if root_certificate.is_some_and(|name| name == "system") {
+        // libpq 16 verifies the server with the certificates of the system, whatever the mode; sqlx would read a file.
+        return Err(AddressError::new("`sslrootcert=system` is not supported")
+            .help("set `sslrootcert` to a file with the certificates of the system, and `sslmode=verify-full`"));
+    }
     let has_root_certificate =
         parameters.get("sslrootcert").is_some() || environment("PGSSLROOTCERT").is_some_and(|path| !path.is_empty());
     // sqlx would read a file with an empty name; a text without certificates adds none.
@@ -157,10 +163,12 @@ impl PgAddress {
         self.files.check()?;
         // The maintenance database; one cannot be dropped from within.
         let maintenance = if name == "postgres" { "template1" } else { "postgres" };
-        let (mut connection, _) = connector::open(self.options.clone().database(maintenance)).await?;
         let sql = format!("{verb} DATABASE \"{}\"", name.replace('"', "\"\""));
-        let outcome = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await;
-        connection.close().await?;
+        let options = self.options.clone().database(maintenance);
+        let connecting = async move { connector::open(options).await.map(|(connection, _)| connection) };
+        let outcome =
+            change_database(connecting, async |connection| sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop))
+                .await;
         match outcome {
             Ok(_) => Ok(Some(true)),
             Err(error) if is_code(&error, unchanged) => Ok(Some(false)),

@@ -146,14 +146,16 @@ fn runs_when_planned(equal: &str) -> String {
 /// or what hangs on a table that references this one, where the server changes its rows or its owner is another user.
 fn attached(equal: &str) -> String {
     let (of_trigger, of_child) = (is_trusted("p.proowner"), is_trusted("h.relowner"));
+    // It can leave out a row, or change it, without an error: TRIGGER_TYPE_BEFORE.
+    let before = format!("(t.tgtype OPERATOR(pg_catalog.&) 2::smallint) {equal} 2::smallint");
     let changes = |column: &str| format!("k.{column} {equal} ANY ('{{c,n,d}}')");
     format!(
         "SELECT CASE WHEN t.tgqual IS NOT NULL THEN 'trigger with a condition' WHEN NOT {of_trigger} THEN 'trigger' \
-         ELSE 'trigger with arguments' END AS problem, \
+         WHEN {before} THEN 'trigger before' ELSE 'trigger with arguments' END AS problem, \
          pg_catalog.concat(t.tgname, pg_catalog.chr(10), {}) AS detail \
          FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_proc p ON p.oid {equal} t.tgfoid \
          WHERE t.tgrelid {equal} c.oid AND NOT t.tgisinternal \
-         AND (t.tgqual IS NOT NULL OR t.tgnargs OPERATOR(pg_catalog.>) 0 OR NOT {of_trigger}) \
+         AND (t.tgqual IS NOT NULL OR t.tgnargs OPERATOR(pg_catalog.>) 0 OR {before} OR NOT {of_trigger}) \
          UNION ALL SELECT 'reference', pg_catalog.concat({}, pg_catalog.chr(10), {}) \
          FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class h ON h.oid {equal} k.conrelid \
          JOIN pg_catalog.pg_namespace m ON m.oid {equal} h.relnamespace WHERE k.contype {equal} 'f' AND k.confrelid {equal} c.oid \
@@ -211,7 +213,10 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
         Purpose::Reading => {
             (String::new(), "SELECT NULL::pg_catalog.text AS problem, NULL::pg_catalog.text AS detail".to_owned())
         }
-        Purpose::Writing => (format!(" WHEN {untrusted_owner} THEN 'owner'"), attached(equal)),
+        Purpose::Writing => {
+            let unlogged = format!("c.relpersistence {equal} 'u'");
+            (format!(" WHEN {untrusted_owner} THEN 'owner' WHEN {unlogged} THEN 'unlogged'"), attached(equal))
+        }
     };
     format!(
         "{} SELECT found.table_name, found.problem, \
