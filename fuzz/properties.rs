@@ -140,7 +140,9 @@ fn sql(text: &str, dialect: Dialect) {
         // A delimiter of MySQL can be a part of the added comment.
         let delimited = dialect == Dialect::MySql && text.to_ascii_uppercase().contains("DELIMITER");
         let ends_with_copy = script.statements.last().is_some_and(|last| last.copy_data.is_some());
-        if !text.starts_with('\u{feff}') && !ends_with_copy && !delimited {
+        // A line `use x` of the client may contain a quote that opens a string for the server.
+        let is_open = Tokens::new(text, dialect).last().is_some_and(|token| matches!(token.kind, Kind::Text | Kind::QuotedName));
+        if !text.starts_with('\u{feff}') && !ends_with_copy && !delimited && !is_open {
             assert_eq!(edited.sql_checksum, script.sql_checksum, "{text:?}");
         }
     }

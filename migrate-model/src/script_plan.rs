@@ -5,7 +5,7 @@ use crate::dialect::Dialect;
 use crate::execution::{self, Unit};
 use crate::savepoint::SavepointCommand;
 use crate::script::Script;
-use crate::session_effect::{self, SessionEffect};
+use crate::session_effect::{self, SessionEffect, superseded};
 use crate::statement::{Reading, Statement};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -106,6 +106,7 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
     let end = segments.last().map_or(script.statements.len(), |last| last.done_after);
     // A new session has none of the settings that the statements before made, also those in a transaction.
     let again = session_effect::settings_before(&effects, done);
+    let again = superseded::without_superseded(&script.text, &script.statements, again, dialect);
     let mut parts: Vec<ScriptPart> =
         if end > done { again.iter().map(|at| ScriptPart::SessionSettings(*at..at + 1)).collect() } else { Vec::new() };
     for unit in units.iter().filter(|unit| unit.done_after > done) {

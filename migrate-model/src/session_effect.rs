@@ -15,6 +15,7 @@ mod mysql_set;
 mod named;
 mod reader;
 mod sqlite;
+pub mod superseded;
 pub mod table_engines;
 mod values;
 

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind};
 use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
 use crate::trigger_catalog;
-use crate::trust::{self, TableName};
+use crate::trust::{self, Purpose, TableName};
 use migrate_model::catalog_table::{CatalogTable, TableAccess};
 use migrate_model::finding::Finding;
 use migrate_model::history::History;
@@ -71,7 +71,9 @@ pub async fn read_history(
         Ok(rows) => (rows.map(|rows| history_sql.read_records(&rows)).transpose()?, None),
     };
     if let Some(history) = &mut history {
-        trigger_catalog::add_to(backend, set, history).await?;
+        if !is_running(backend, history_sql, history).await? {
+            trigger_catalog::add_to(backend, set, history).await?;
+        }
         session::add_session_changes(backend, history_sql, history).await?;
     }
     if set.is_empty() || history.as_ref().is_some_and(|history| !history.records().is_empty()) {
@@ -84,6 +86,17 @@ pub async fn read_history(
         }
         _ => Ok(RecordedHistory { history, has_other_tables, neighbors }),
     }
+}
+
+/// For a reader: is a migration being applied now? Then it is not interrupted, and how it would resume does not matter. On MySQL, a
+/// query for triggers would wait until a running `CREATE TABLE ... SELECT` has finished.
+async fn is_running(backend: &mut dyn Backend, history_sql: &HistorySql, history: &History) -> Result<bool, Error> {
+    let is_started = history.records().iter().any(|record| record.state.interrupted().is_some());
+    if !is_started || history_sql.purpose() != Purpose::Reading {
+        return Ok(false);
+    }
+    let is_locked = backend.is_locked(history_sql).await;
+    Ok(is_locked.map_err(|error| error.into_history_error("cannot read the migration lock"))? == Some(true))
 }
 
 /// The error of a run that the findings prevent.

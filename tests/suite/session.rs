@@ -317,6 +317,39 @@ async fn a_pooler_refuses_what_a_later_statement_may_need() {
     }
 }
 
+/// A resumed file does not set again what a later statement has replaced: the database or the role may be gone.
+#[tokio::test]
+async fn settings_that_were_replaced_are_not_set_again() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        let name = if kind == Kind::MariaDb { database.value("SELECT database()").await } else { String::new() };
+        let role = format!("gone_{}", std::process::id());
+        let (setup, text) = match kind {
+            Kind::Postgres => (
+                format!("CREATE ROLE {role}"),
+                format!(
+                    "-- migrate: no-transaction\nSET ROLE {role};\nRESET ROLE;\nDROP ROLE {role};\nINSERT INTO missing VALUES (1);"
+                ),
+            ),
+            _ => (
+                format!("CREATE DATABASE {name}_old"),
+                format!(
+                    "USE {name}_old;\nCREATE TABLE a (id int);\nUSE {name};\nPREPARE s FROM 'SELECT 1 FROM {name}_old.a';\n\
+                     DEALLOCATE PREPARE s;\nDROP DATABASE {name}_old;\nINSERT INTO missing VALUES (1);"
+                ),
+            ),
+        };
+        database.execute(&setup).await;
+        let folder = folder(kind, &[("001_a.up.sql", &text)], "");
+        assert!(!up(&database, &folder).0);
+        database.execute("CREATE TABLE missing (id int)").await;
+        let (done, messages) = up(&database, &folder);
+        assert!(done, "{kind:?}: {messages}");
+        assert_eq!(database.value("SELECT count(*) FROM missing").await, "1");
+        database.drop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_rest_that_may_need_a_lost_session_is_not_resumed() {
     let database = TestDatabase::new(Kind::Postgres).await;

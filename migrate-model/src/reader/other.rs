@@ -382,9 +382,12 @@ pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
         Kind::Text => text.find('\'')? + 1,
         _ => return None,
     };
-    let tail = if token.kind == Kind::DollarText { fence } else { 1 };
+    let mark = if token.kind == Kind::DollarText { &text[..fence] } else { "'" };
+    // The body of a file that is not complete may have no end.
+    let content = &text[fence..];
+    let content = content.strip_suffix(mark).unwrap_or(content);
     let start = token.start + fence;
-    Some(Syntax::Do { body: start..token.end.saturating_sub(tail).max(start) })
+    Some(Syntax::Do { body: start..start + content.len() })
 }
 
 /// Parses `LOCK` after its first word.

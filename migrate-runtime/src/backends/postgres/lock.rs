@@ -200,8 +200,10 @@ impl LeaseConnection for Postgres<'_> {
         // The statements of other users are hidden, but their locks are not. A statement that outlives its process, such as a
         // concurrent build, holds one of these, so a session with one of them counts as the holder.
         let equal = SYSTEM.equal;
+        // Without `track_activities`, a session with a snapshot executes a statement.
         let hidden = format!(
-            "(a.query {equal} '<insufficient privilege>' OR a.state {equal} 'disabled') AND a.usesysid IS NOT NULL AND EXISTS (\
+            "(a.state {equal} 'disabled' AND a.backend_xmin IS NOT NULL AND a.datname {equal} pg_catalog.current_database()) \
+             OR (a.query {equal} '<insufficient privilege>' OR a.state {equal} 'disabled') AND a.usesysid IS NOT NULL AND EXISTS (\
              SELECT 1 FROM pg_catalog.pg_locks l WHERE l.pid {equal} a.pid AND l.locktype {equal} 'relation' \
              AND l.database {equal} a.datid AND l.mode {equal} ANY ('{{ShareUpdateExclusiveLock,ShareLock,\
              ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}}'))"
