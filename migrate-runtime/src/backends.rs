@@ -217,7 +217,7 @@ async fn connect_in_time<T>(connecting: impl Future<Output = Result<T, sqlx::Err
 }
 
 /// How long a server may take to create or drop a database.
-const CHANGE_TIMEOUT: Duration = Duration::from_secs(60);
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a server may take to end a session.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

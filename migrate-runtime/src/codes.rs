@@ -77,8 +77,8 @@ pub static UNTRUSTED_HISTORY: Code = Code::new(
     "untrusted-history",
     "A history table is not an ordinary table, or its owner is not trusted. Reading a view, a foreign table or a \
      column whose type another user has defined can run code of that user with the privileges of the reader. Rules and triggers can also run such code when a run writes to the table. Every command therefore requires ordinary tables without rules. \
-     A run also requires a trusted owner, no trigger that runs a function of an untrusted user or passes arguments, and \
-     no foreign key from a table of an untrusted owner. The following roles are trusted: the current user, superusers, the owner of the database, roles of which the current user is a member, and, if `schema` is set under `[history]`, the owner of this schema. Find out who created the table. If that user applies the migrations, run as that user or as a member of \
+     A run also requires a trusted owner, no trigger that runs a function of an untrusted user, passes arguments, or runs before a row is written (such a trigger can leave out the row), and \
+     no foreign key from a table of an untrusted owner. The tables must not be unlogged (PostgreSQL), and their storage engine must support transactions (MySQL). The following roles are trusted: the current user, superusers, the owner of the database, roles of which the current user is a member, and, if `schema` is set under `[history]`, the owner of this schema. Find out who created the table. If that user applies the migrations, run as that user or as a member of \
      that role, or transfer the table with `ALTER TABLE ... OWNER TO`.",
 );
 

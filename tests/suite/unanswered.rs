@@ -122,3 +122,24 @@ async fn commands_end() {
         end(database).await;
     }
 }
+
+/// A server that is silent during the login does not stop these commands for ever, either.
+#[tokio::test]
+async fn commands_for_databases_end() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        let folder = folder(kind);
+        let commands: [&[&str]; 3] = [&["db", "create"], &["db", "drop", "--yes"], &["db", "reset", "--yes"]];
+        let outcomes = commands.map(async |command| {
+            let proxy = Proxy::answering(kind, &database.url, 1, FalseAnswer::Silence).await;
+            let since = Instant::now();
+            let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &proxy.url);
+            let outcome = tokio::task::spawn_blocking(move || binary.run(command)).await.unwrap();
+            assert!(since.elapsed() < LONGEST, "{kind:?} {command:?}: {:?}", since.elapsed());
+            assert_eq!(outcome.code, 1, "{kind:?} {command:?}: {}", outcome.stderr);
+            assert!(outcome.stderr.contains("no answer within 30 s"), "{kind:?} {command:?}: {}", outcome.stderr);
+        });
+        futures_util::future::join_all(outcomes).await;
+        end(database).await;
+    }
+}

@@ -19,10 +19,10 @@ use migrate_model::script::EMPTY_FILE;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// Lock new migration files: record their checksums in the lock file, so that `check` and builds reject later edits
+/// Lock the drafts (migration files that are not locked yet): record their checksums in the lock file, so that `check` and builds reject later edits
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Do not lock any file: only list new files in the lock file without a checksum, so that they can still be edited, and remove such entries if their file does not exist
+    /// Do not lock any file: only list new files in the lock file as drafts (without a checksum, so that they can still be edited), and remove drafts whose file does not exist from the lock file
     #[arg(long)]
     draft: bool,
     /// Accept locked files that were changed or removed, and new files with a lower version than a locked file. On a
