@@ -140,8 +140,9 @@ fn sql(text: &str, dialect: Dialect) {
         // A delimiter of MySQL can be a part of the added comment.
         let delimited = dialect == Dialect::MySql && text.to_ascii_uppercase().contains("DELIMITER");
         let ends_with_copy = script.statements.last().is_some_and(|last| last.copy_data.is_some());
-        // A line `use x` of the client may contain a quote that opens a string for the server.
-        let is_open = Tokens::new(text, dialect).last().is_some_and(|token| matches!(token.kind, Kind::Text | Kind::QuotedName));
+        // The end of its line ends `use x` of MySQL, also in a quote, which the comparison reads as an open string.
+        let has_quote = |line: &str| line.to_ascii_lowercase().contains("use") && line.contains(['\'', '"', '`']);
+        let is_open = dialect == Dialect::MySql && text.lines().any(has_quote);
         if !text.starts_with('\u{feff}') && !ends_with_copy && !delimited && !is_open {
             assert_eq!(edited.sql_checksum, script.sql_checksum, "{text:?}");
         }
