@@ -147,7 +147,7 @@ fn runs_when_planned(equal: &str) -> String {
 fn attached(equal: &str) -> String {
     let (of_trigger, of_child) = (is_trusted("p.proowner"), is_trusted("h.relowner"));
     // It can leave out a row, or change it, without an error: TRIGGER_TYPE_BEFORE.
-    let before = format!("(t.tgtype OPERATOR(pg_catalog.&) 2::smallint) {equal} 2::smallint");
+    let before = format!("(t.tgtype OPERATOR(pg_catalog.&) 2::pg_catalog.int2) {equal} 2::pg_catalog.int2");
     let changes = |column: &str| format!("k.{column} {equal} ANY ('{{c,n,d}}')");
     format!(
         "SELECT CASE WHEN t.tgqual IS NOT NULL THEN 'trigger with a condition' WHEN NOT {of_trigger} THEN 'trigger' \
