@@ -352,9 +352,9 @@ fn is_declared(sql: &str, tokens: &[Token], at: usize) -> bool {
     }
     let Some(before) = first.checked_sub(1).map(|at| &tokens[at]) else { return false };
     let is_before = |words: &[&str]| words.iter().any(|word| before.is_word(sql, word));
-    // A condition of a join calls functions: `JOIN b ON f(a.id) = b.id`.
+    // `CREATE INDEX i ON t (a)`; the condition of a join calls functions: `JOIN b ON f(a.id) = b.id`.
     if before.is_word(sql, "ON") {
-        return is(tokens, sql, 0, "CREATE");
+        return is(tokens, sql, 0, "CREATE") && (1..4).any(|at| is(tokens, sql, at, "INDEX"));
     }
     // `INSERT IGNORE t (id)` of MySQL, and the rows of `COPY t (id)`.
     let is_target = (is(tokens, sql, 0, "INSERT") || is(tokens, sql, 0, "REPLACE"))

@@ -2,7 +2,8 @@
 //! it, a rejected question means that the outcome is unknown, and an operator decides about the state that was shown.
 
 use migrate_runtime::{ErrorKind, Migrator, Resolution, Version};
-use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
+use std::process::Stdio;
 
 const STARTED: &str = "UPDATE migration_records SET state = 'started' WHERE version = '001'";
 
@@ -171,4 +172,21 @@ async fn nobody_skips_into_a_transaction() {
         assert_eq!(database.value("SELECT count(*) FROM a").await, "0");
         database.drop().await;
     }
+}
+
+/// On MariaDB, a table that is being created is locked. `status` does not wait for it, and says what runs.
+#[tokio::test]
+async fn status_does_not_wait_for_a_running_statement() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE a (id int)").await;
+    database.execute("INSERT INTO a VALUES (1)").await;
+    let folder = folder(Kind::MariaDb, "CREATE TABLE c AS SELECT id, SLEEP(5) AS s FROM a;");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let running = binary.command(&["up"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    database.until_runs("SLEEP(5)").await;
+    let outcome = binary.ok(&["status"]);
+    assert!(outcome.stdout.contains("being applied"), "{}{}", outcome.stdout, outcome.stderr);
+    let outcome = Outcome::of(running.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    database.drop().await;
 }

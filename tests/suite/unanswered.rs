@@ -2,7 +2,7 @@
 //! run is as after a lost connection.
 
 use migrate_runtime::{ErrorKind, Migrator};
-use migrate_tests::{Binary, FalseAnswer, Kind, Proxy, TestDatabase, TestFolder};
+use migrate_tests::{Binary, FalseAnswer, Kind, Outcome, Proxy, TestDatabase, TestFolder};
 use std::time::{Duration, Instant};
 
 /// Longer than a query may take, and far from for ever.
@@ -109,16 +109,10 @@ async fn commands_end() {
         Migrator::wait_for_database(&proxy.url.parse().unwrap(), Duration::from_secs(60)).await.unwrap();
         let connecting = proxy.count();
         let commands: [&[&str]; 4] = [&["status"], &["up", "--timeout", "3s"], &["plan"], &["verify"]];
-        let outcomes = commands.map(async |command| {
-            let proxy = Proxy::answering(kind, &database.url, connecting + 1, FalseAnswer::Silence).await;
-            let since = Instant::now();
-            let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &proxy.url);
-            let outcome = tokio::task::spawn_blocking(move || binary.run(command)).await.unwrap();
-            assert!(since.elapsed() < LONGEST, "{kind:?} {command:?}: {:?}", since.elapsed());
-            assert_eq!(outcome.code, 1, "{kind:?} {command:?}: {}", outcome.stderr);
-            assert!(outcome.stderr.contains("has not answered within 30.0 s"), "{kind:?} {command:?}: {}", outcome.stderr);
-        });
-        futures_util::future::join_all(outcomes).await;
+        let ends = commands.map(|command| fails_in_time(&folder, kind, &database.url, connecting + 1, command));
+        for (command, messages) in futures_util::future::join_all(ends).await {
+            assert!(messages.contains("has not answered within 30.0 s"), "{kind:?} {command:?}: {messages}");
+        }
         end(database).await;
     }
 }
@@ -130,16 +124,28 @@ async fn commands_for_databases_end() {
         let database = TestDatabase::new(kind).await;
         let folder = folder(kind);
         let commands: [&[&str]; 3] = [&["db", "create"], &["db", "drop", "--yes"], &["db", "reset", "--yes"]];
-        let outcomes = commands.map(async |command| {
-            let proxy = Proxy::answering(kind, &database.url, 1, FalseAnswer::Silence).await;
-            let since = Instant::now();
-            let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &proxy.url);
-            let outcome = tokio::task::spawn_blocking(move || binary.run(command)).await.unwrap();
-            assert!(since.elapsed() < LONGEST, "{kind:?} {command:?}: {:?}", since.elapsed());
-            assert_eq!(outcome.code, 1, "{kind:?} {command:?}: {}", outcome.stderr);
-            assert!(outcome.stderr.contains("no answer within 30 s"), "{kind:?} {command:?}: {}", outcome.stderr);
-        });
-        futures_util::future::join_all(outcomes).await;
+        let ends = commands.map(|command| fails_in_time(&folder, kind, &database.url, 1, command));
+        for (command, messages) in futures_util::future::join_all(ends).await {
+            assert!(messages.contains("no answer within 30 s"), "{kind:?} {command:?}: {messages}");
+        }
         end(database).await;
     }
+}
+
+/// Runs a command against a server that is silent from a message on: it fails in time, with the returned messages.
+async fn fails_in_time<'c>(
+    folder: &TestFolder,
+    kind: Kind,
+    url: &str,
+    message: usize,
+    command: &'c [&'c str],
+) -> (&'c [&'c str], String) {
+    let proxy = Proxy::answering(kind, url, message, FalseAnswer::Silence).await;
+    let since = Instant::now();
+    let mut process =
+        tokio::process::Command::from(Binary::inside(folder.path()).variable("DATABASE_URL", &proxy.url).command(command));
+    let outcome = Outcome::of(process.output().await.unwrap());
+    assert!(since.elapsed() < LONGEST, "{kind:?} {command:?}: {:?}", since.elapsed());
+    assert_eq!(outcome.code, 1, "{kind:?} {command:?}: {}", outcome.stderr);
+    (command, outcome.stderr)
 }

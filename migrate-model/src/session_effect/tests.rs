@@ -383,7 +383,12 @@ fn functions_in_conditions_of_joins_are_called() {
     for (text, dialect, expected) in [
         ("INSERT INTO l SELECT a.i FROM a JOIN b ON f(a.i) = b.i", Dialect::MySql, Unknown),
         ("INSERT INTO l SELECT a.i FROM a JOIN b ON s.f(a.i) = b.i", Dialect::Postgres, Unknown),
+        ("CREATE TABLE l AS SELECT a.i FROM a JOIN b ON f(a.i) = b.i", Dialect::MySql, Unknown),
+        ("CREATE TABLE l AS SELECT a.i FROM a JOIN b ON f(a.i) = b.i", Dialect::Postgres, Unknown),
+        ("MERGE INTO a USING b ON f(a.i) = b.i WHEN MATCHED THEN DELETE", Dialect::Postgres, Unknown),
         ("CREATE INDEX i ON t (a)", Dialect::Postgres, None),
+        ("CREATE OR REPLACE UNIQUE INDEX i ON t (a)", Dialect::MySql, None),
+        ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON s.t (a)", Dialect::Postgres, None),
         ("COPY t (i) FROM stdin", Dialect::Postgres, None),
         ("INSERT IGNORE t (i) VALUES (1)", Dialect::MySql, None),
         ("INSERT t (i) VALUES (1)", Dialect::MySql, None),
