@@ -4,9 +4,10 @@
 //!
 //! `SERVERS_SYNC=on tests/servers.sh start DIR` starts servers that flush each commit to disk, as production servers do.
 
-use migrate_benches::{Contestant, client, client_name, command, in_turns, migration, print, run, write_migrations};
+use migrate_benches::{Contestant, client, client_name, commands, in_turns, migration, print, run, write_migrations};
 use migrate_tests::{Kind, TestDatabase};
 use std::fs::{self, File};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const COUNT: usize = 1_000;
 const ROUNDS: usize = 5;
 
 fn main() {
-    let command = command();
+    let commands = commands();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     write_migrations(&folder.path().join("migrations"), COUNT, true);
@@ -29,15 +30,17 @@ fn main() {
             runtime.block_on(database.drop());
             elapsed
         };
-        let ours = |url: &str| {
-            let mut up = Command::new(&command);
+        let ours = |binary: &Path, url: &str| {
+            let mut up = Command::new(binary);
             run(up.args(["--source"]).arg(folder.path().join("migrations")).args(["--quiet", "-D", url, "up"]))
         };
         let theirs = |url: &str| run(client(kind, url).stdin(File::open(&piped).expect("a file")));
-        let contestants: Vec<Contestant<'_>> = vec![
-            ("cargo migrate up", Box::new(|| with_new_database(&ours))),
-            (client_name(kind), Box::new(|| with_new_database(&theirs))),
-        ];
+        let (with_new_database, ours) = (&with_new_database, &ours);
+        let mut contestants: Vec<Contestant<'_>> = Vec::new();
+        for (name, binary) in &commands {
+            contestants.push((format!("{name} up"), Box::new(move || with_new_database(&|url| ours(binary, url)))));
+        }
+        contestants.push((client_name(kind).to_owned(), Box::new(|| with_new_database(&theirs))));
         print(&format!("{COUNT} migrations"), &in_turns(ROUNDS, contestants));
     }
 }

@@ -44,7 +44,7 @@ fn main() {
                         build(&folder, action, name)
                     }
                 });
-                (name, time)
+                (name.to_owned(), time)
             })
             .into();
         let figures = in_turns(ROUNDS, contestants);

@@ -38,10 +38,12 @@ fn main() {
             elapsed
         };
         let contestants: Vec<Contestant<'_>> =
-            vec![("apply 2N", Box::new(|| apply(2 * COUNT))), ("apply N", Box::new(|| apply(COUNT)))];
+            vec![("apply 2N".to_owned(), Box::new(|| apply(2 * COUNT))), ("apply N".to_owned(), Box::new(|| apply(COUNT)))];
         print(&format!("{}, N = {COUNT}", client_name(kind)), &in_turns(ROUNDS, contestants));
-        let contestants: Vec<Contestant<'_>> =
-            vec![("resume after 2N", Box::new(|| resume(2 * COUNT))), ("resume after N", Box::new(|| resume(COUNT)))];
+        let contestants: Vec<Contestant<'_>> = vec![
+            ("resume after 2N".to_owned(), Box::new(|| resume(2 * COUNT))),
+            ("resume after N".to_owned(), Box::new(|| resume(COUNT))),
+        ];
         print(&format!("{}, N = {COUNT}", client_name(kind)), &in_turns(ROUNDS, contestants));
     }
 }

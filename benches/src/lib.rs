@@ -22,6 +22,16 @@ pub fn command() -> PathBuf {
     target.join("release/cargo-migrate")
 }
 
+/// The binaries to measure, with the name that the tables give each: this one, and, if `MIGRATE_BENCH_BASELINE` names another
+/// binary of `cargo-migrate`, that one.
+///
+/// # Panics
+/// If the build fails.
+pub fn commands() -> Vec<(&'static str, PathBuf)> {
+    let baseline = std::env::var_os("MIGRATE_BENCH_BASELINE").map(|path| ("baseline", PathBuf::from(path)));
+    std::iter::once(("cargo migrate", command())).chain(baseline).collect()
+}
+
 /// Writes a lock file that lists all migrations of a folder as drafts.
 pub fn lock(binary: &Path, folder: &Path) {
     run(Command::new(binary).arg("--source").arg(folder).args(["--dialect", "postgres", "lock", "--draft"]));
@@ -57,12 +67,12 @@ impl Figures {
 }
 
 /// A name, and a function that runs once and returns the time to count, without the time of its preparation.
-pub type Contestant<'a> = (&'a str, Box<dyn FnMut() -> Duration + 'a>);
+pub type Contestant<'a> = (String, Box<dyn FnMut() -> Duration + 'a>);
 
 /// Measures all contestants in alternating order, so that other load on the machine affects them equally.
 pub fn in_turns(rounds: usize, mut contestants: Vec<Contestant<'_>>) -> Vec<Figures> {
     let mut figures: Vec<Figures> =
-        contestants.iter().map(|(name, _)| Figures { name: (*name).to_owned(), times: Vec::new() }).collect();
+        contestants.iter().map(|(name, _)| Figures { name: name.clone(), times: Vec::new() }).collect();
     for _ in 0..rounds {
         for (index, (_, time)) in contestants.iter_mut().enumerate() {
             figures[index].times.push(time());

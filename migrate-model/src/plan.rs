@@ -55,6 +55,14 @@ pub enum ScriptSource<'a> {
 }
 
 impl<'a> Step<'a> {
+    /// The file that it runs, if the SQL is not that of the history.
+    pub fn script(&self) -> Option<&'a Script> {
+        match self.source {
+            ScriptSource::File(script) => Some(script),
+            ScriptSource::History => None,
+        }
+    }
+
     /// A step from the first statement on. The title is that of the migration or, without a file, the key.
     pub fn new(
         direction: Direction,

@@ -19,7 +19,7 @@ use crate::session;
 use crate::step::{StepError, StepRunner, StepSession};
 use crate::stored_scripts;
 use crate::summary::{self, Currency, Repetitions};
-use crate::trigger_catalog;
+use crate::trigger_catalog::{self, AbsentNames};
 use crate::trust::Purpose;
 use migrate_model::dialect::Dialect;
 use migrate_model::divergence::Divergence;
@@ -540,6 +540,7 @@ async fn run_steps(
     if earlier == 0 {
         options.emit(&Event::Planned { steps: plan.steps.len() });
     }
+    let mut absent = AbsentNames::default();
     for (at, step) in plan.steps.iter().enumerate() {
         if options.stop.is_requested() {
             let left = plan.steps.len() - at;
@@ -553,8 +554,7 @@ async fn run_steps(
         });
         let since = Instant::now();
         // Migrations before it may have created triggers.
-        let is_last = at + 1 == plan.steps.len();
-        let triggers = triggers_of(backend, history_sql, step, set.contents().reading(), is_last).await;
+        let triggers = triggers_of(backend, history_sql, &plan.steps[at..], set.contents().reading(), &mut absent).await;
         let triggers = triggers.map_err(|error| report.add_to(error))?;
         let reading = set.contents().reading().with_triggers(&triggers);
         if let Some(error) = session_obstacle(backend, step, set, reading) {
@@ -577,6 +577,8 @@ async fn run_steps(
             took,
             from_history: matches!(step.source, ScriptSource::History),
         });
+        absent.forget_defined(step.script());
+        let is_last = at + 1 == plan.steps.len();
         if session == StepSession::Changed && !is_last && renew(backend, history_sql, options, report).await? {
             return Ok(Outcome::PlanAgain);
         }
@@ -584,14 +586,15 @@ async fn run_steps(
     Ok(Outcome::Finished)
 }
 
-/// The triggers that a step may fire, where what they leave in the session matters, and the tables without transactions.
+/// The triggers that the first of these steps may fire, where what they leave in the session matters, and the tables without transactions.
 async fn triggers_of(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
-    step: &Step<'_>,
+    steps: &[Step<'_>],
     reading: Reading<'_>,
-    is_last: bool,
+    absent: &mut AbsentNames,
 ) -> Result<TriggerCatalog, Error> {
+    let Some((step, next)) = steps.split_first() else { return Ok(TriggerCatalog::default()) };
     let ScriptSource::File(script) = step.source else {
         if !backend.mixes_engines() {
             return Ok(TriggerCatalog::default());
@@ -601,11 +604,11 @@ async fn triggers_of(
         let (script, _) = Script::read(text.unwrap_or_default(), "", reading);
         return trigger_catalog::of_script(backend, &script).await;
     };
-    let ends = backend.resets_in_transaction() || (is_last && backend.owns_session());
+    let ends = backend.resets_in_transaction() || (next.is_empty() && backend.owns_session());
     if ends && !backend.mixes_engines() && plan_script(script, reading, step.done).atomic {
         return Ok(TriggerCatalog::default());
     }
-    trigger_catalog::of_script(backend, script).await
+    absent.triggers_of(backend, script, next.iter().filter_map(Step::script)).await
 }
 
 /// Gives the next step a session in which no script has run. True if the lock was released with the old session: another

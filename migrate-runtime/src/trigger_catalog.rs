@@ -8,13 +8,86 @@ use crate::error::Error;
 use migrate_model::history::{History, RecordState};
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::script::Script;
-use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog, changed_names, names_in};
+use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog, changed_names, defined_names, names_in};
 use migrate_model::session_effect::table_engines::{NamedObject, TableEngines};
 use migrate_model::statement;
 use std::collections::{BTreeSet, HashMap};
+use std::time::{Duration, Instant};
 
 /// How deep routines that call each other are followed. What is deeper is unknown.
 const MAX_DEPTH: usize = 4;
+
+/// How long an answer of the catalog holds. Other sessions may change the catalog after each answer, even the latest one.
+const ANSWER_AGE: Duration = Duration::from_secs(1);
+
+/// For how many names of the next scripts the catalog is asked in one query.
+const NAMES_AHEAD: usize = 500;
+
+/// The names for which the catalog has nothing, so that the next scripts of a run need no query of their own. On MariaDB, each
+/// query takes time in proportion to the number of tables on the server.
+#[derive(Debug, Default)]
+pub struct AbsentNames {
+    asked: BTreeSet<String>,
+    absent: BTreeSet<String>,
+    asked_at: Option<Instant>,
+}
+
+impl AbsentNames {
+    /// The triggers that a script may fire. If the catalog has to be asked, it is asked for the next scripts, too.
+    ///
+    /// # Errors
+    /// When the system catalog cannot be read, or the connection is lost.
+    pub async fn triggers_of(
+        &mut self,
+        backend: &mut dyn Backend,
+        script: &Script,
+        next: impl Iterator<Item = &Script>,
+    ) -> Result<TriggerCatalog, Error> {
+        let names = changed_names(&script.text, &script.statements, backend.dialect());
+        if !backend.mixes_engines() || names.is_empty() {
+            return read(backend, &names).await;
+        }
+        let is_recent = self.asked_at.is_some_and(|at| at.elapsed() < ANSWER_AGE);
+        if !is_recent || !self.asked.is_superset(&names) {
+            self.ask(backend, names.clone(), next).await?;
+        }
+        if self.absent.is_superset(&names) { Ok(TriggerCatalog::default()) } else { read(backend, &names).await }
+    }
+
+    /// Forgets the names that a script may have defined; all if the script is not known.
+    pub fn forget_defined(&mut self, script: Option<&Script>) {
+        match script.and_then(|script| defined_names(&script.text, &script.statements)) {
+            Some(defined) => {
+                self.asked.retain(|name| !defined.contains(name));
+                self.absent.retain(|name| !defined.contains(name));
+            }
+            None => *self = AbsentNames::default(),
+        }
+    }
+
+    async fn ask(
+        &mut self,
+        backend: &mut dyn Backend,
+        mut names: BTreeSet<String>,
+        next: impl Iterator<Item = &Script>,
+    ) -> Result<(), Error> {
+        for script in next {
+            if names.len() >= NAMES_AHEAD {
+                break;
+            }
+            names.extend(changed_names(&script.text, &script.statements, backend.dialect()));
+        }
+        *self = AbsentNames { asked: names, absent: BTreeSet::new(), asked_at: Some(Instant::now()) };
+        let Some(sql) = backend.triggers_sql(&self.asked.iter().map(String::as_str).collect::<Vec<_>>()) else { return Ok(()) };
+        let rows = backend.query(&sql).await.map_err(unread)?;
+        let present: BTreeSet<String> = rows.iter().filter_map(|row| Some(row.first()?.as_ref()?.to_lowercase())).collect();
+        // For the collation of the server, a name may be equal to one that is written differently.
+        if present.is_subset(&self.asked) {
+            self.absent = self.asked.difference(&present).cloned().collect();
+        }
+        Ok(())
+    }
+}
 
 /// The triggers that a script may fire.
 ///
@@ -48,8 +121,11 @@ pub async fn add_to(backend: &mut dyn Backend, set: &MigrationSet, history: &mut
 }
 
 async fn read(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<TriggerCatalog, Error> {
-    let catalog = query(backend, names).await;
-    catalog.map_err(|error| error.into_history_error("cannot read the triggers in the system catalog"))
+    query(backend, names).await.map_err(unread)
+}
+
+fn unread(error: BackendError) -> Error {
+    error.into_history_error("cannot read the triggers in the system catalog")
 }
 
 async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<TriggerCatalog, BackendError> {

@@ -5,6 +5,10 @@ use migrate_tests::{Kind, Proxy, TestDatabase, TestFolder};
 
 /// The number of queries of a run that applies the files, of a run without pending migrations, and of a run with one.
 async fn count_queries(kind: Kind, files: &[(&str, &str)]) -> (usize, usize, usize) {
+    count_queries_of(kind, files, "INSERT INTO t VALUES (9); INSERT INTO t VALUES (10);").await
+}
+
+async fn count_queries_of(kind: Kind, files: &[(&str, &str)], last: &str) -> (usize, usize, usize) {
     let database = TestDatabase::new(kind).await;
     let folder = TestFolder::new(files);
     let proxy = Proxy::before(kind, &database.url).await;
@@ -16,7 +20,7 @@ async fn count_queries(kind: Kind, files: &[(&str, &str)]) -> (usize, usize, usi
     let all = proxy.count() - connecting;
     Migrator::new(&set).run(&proxy.url).await.unwrap();
     let nothing = proxy.count() - connecting;
-    folder.write("migrations/900_last.up.sql", "INSERT INTO t VALUES (9); INSERT INTO t VALUES (10);");
+    folder.write("migrations/900_last.up.sql", last);
     let set = folder.set(kind.dialect());
     Migrator::new(&set).run(&proxy.url).await.unwrap();
     let single = proxy.count() - connecting;
@@ -48,4 +52,20 @@ async fn mariadb_sends_one_query_without_pending_migrations() {
     // Digest and history without the lock; settings of the server, settings, kind of server, autocommit, lock, leases and
     // history; triggers and engines of its tables; the script and its record; settings and lock.
     assert!(single <= 10 + 4 + 1, "{single}");
+}
+
+#[tokio::test]
+async fn mariadb_asks_its_catalog_for_several_migrations_at_once() {
+    let file = |number: usize| format!("CREATE TABLE t{number} (id integer); INSERT INTO t{number} VALUES (1);");
+    let of = async |count: usize| {
+        let texts: Vec<(String, String)> = (1..=count).map(|number| (format!("{number:03}_t.up.sql"), file(number))).collect();
+        let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        count_queries_of(Kind::MariaDb, &files, "CREATE TABLE u (id integer); INSERT INTO u VALUES (1);").await.0
+    };
+    let since = std::time::Instant::now();
+    let queries = of(22).await - of(2).await;
+    // For each of the twenty: the record, the lock timeout, a table, a checkpoint, a row, the end and the settings. An answer of
+    // the catalog holds for a second.
+    let answers = usize::try_from(since.elapsed().as_secs()).unwrap();
+    assert!(queries <= 20 * 7 + answers, "{queries} queries, at most {answers} answers");
 }

@@ -1,7 +1,7 @@
 //! What a database and a script define that a statement may run without naming its SQL: routines and triggers.
 
 use super::table_engines::TableEngines;
-use super::{SessionEffect, bare, contains_word, dollar_body, has, is, meaningful, tokens_after_parentheses};
+use super::{SessionEffect, bare, dollar_body, has, is, meaningful, tokens_after_parentheses};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
@@ -50,7 +50,7 @@ pub fn changed_names(text: &str, statements: &[Statement], dialect: Dialect) -> 
         let first = Tokens::new(sql, dialect).find(|token| !token.is_blank());
         let defines = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SET", "PRAGMA", "VACUUM", "ANALYZE"];
         // On MySQL, `SET @x = f()` may change a table, and a query of a view may run a function.
-        let queries = ["SELECT", "TABLE", "VALUES"].iter().any(|word| contains_word(sql, word, dialect));
+        let queries = has_query(sql, dialect);
         let sets = |first: &Token| dialect == Dialect::MySql && first.is_word(sql, "SET") && sql.contains('(');
         let reads = |first: &Token| {
             dialect == Dialect::MySql && queries && ["CREATE", "ANALYZE"].iter().any(|word| first.is_word(sql, word))
@@ -60,6 +60,49 @@ pub fn changed_names(text: &str, statements: &[Statement], dialect: Dialect) -> 
         }
     }
     names
+}
+
+/// Does a statement contain a query? `CREATE TABLE` does not, `TABLE t` does.
+fn has_query(sql: &str, dialect: Dialect) -> bool {
+    let tokens = meaningful(sql, dialect);
+    let is_prefix = |token: &Token| ["CREATE", "OR", "REPLACE", "TEMPORARY"].iter().any(|word| token.is_word(sql, word));
+    let mut rest = tokens.iter().skip_while(|token| is_prefix(token)).skip(1);
+    let is_query = |token: &Token| ["SELECT", "VALUES", "TABLE"].iter().any(|word| token.is_word(sql, word));
+    rest.any(|token| is_query(token) || token.kind == Kind::Executable)
+}
+
+/// The names, in lower case and without their schemas, of the tables that a script of MySQL makes or changes. `None` if it may
+/// make or change other objects, such as triggers.
+pub fn defined_names(text: &str, statements: &[Statement]) -> Option<BTreeSet<String>> {
+    let mut names = BTreeSet::new();
+    for statement in statements {
+        let sql = statement.sql(text);
+        let tokens = meaningful(sql, Dialect::MySql);
+        let is_any = |at: usize, words: &[&str]| words.iter().any(|word| is(&tokens, sql, at, word));
+        // A function cannot define anything, because that would commit.
+        if is_any(0, &["INSERT", "UPDATE", "DELETE", "SELECT"]) {
+            continue;
+        }
+        let is_index = is_any(0, &["CREATE"]) && (is_any(1, &["INDEX"]) || is_any(2, &["INDEX"]));
+        if is_index {
+            continue;
+        }
+        if !is_any(0, &["CREATE", "ALTER"]) || !is_any(1, &["TABLE"]) || has(&tokens, sql, "RENAME") {
+            return None;
+        }
+        names.insert(table_name(sql, &tokens[2..])?);
+    }
+    Some(names)
+}
+
+/// The name at the start of these tokens, after `IF [NOT] EXISTS`.
+fn table_name(sql: &str, tokens: &[Token]) -> Option<String> {
+    let mut tokens = tokens.iter().skip_while(|token| ["IF", "NOT", "EXISTS"].iter().any(|word| token.is_word(sql, word)));
+    let mut name = tokens.next()?;
+    while tokens.next()?.text(sql) == "." {
+        name = tokens.next()?;
+    }
+    matches!(name.kind, Kind::Word | Kind::QuotedName).then(|| bare(name.text(sql)))
 }
 
 /// The names in a text, in lower case, without their schemas.
@@ -244,5 +287,44 @@ impl<'t> Definitions<'t> {
             }
         };
         self.triggers.entry(bare(name.text(sql))).or_default().push(trigger.unwrap_or(KnownTrigger::Hidden));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::statement::split;
+
+    #[test]
+    fn a_script_defines_tables_or_anything() {
+        for (text, expected) in [
+            ("CREATE TABLE a (id int); CREATE INDEX i ON a (id); INSERT INTO b VALUES (1)", Some("a")),
+            ("CREATE TABLE IF NOT EXISTS `app`.`A` (id int)", Some("a")),
+            ("CREATE UNIQUE INDEX i ON a (id); UPDATE b SET id = 1", Some("")),
+            ("ALTER TABLE a ADD COLUMN b int", Some("a")),
+            ("ALTER TABLE a RENAME TO b", None),
+            ("RENAME TABLE a TO b", None),
+            ("CREATE TRIGGER a BEFORE INSERT ON b FOR EACH ROW SET @x = 1", None),
+            ("CREATE OR REPLACE TABLE a (id int)", None),
+            ("CREATE TABLE a", None),
+            ("CALL p()", None),
+            ("SET default_storage_engine = MyISAM", None),
+            ("/*!50003 CREATE TRIGGER a BEFORE INSERT ON b FOR EACH ROW SET @x = 1 */", None),
+        ] {
+            let names = defined_names(text, &split(text, Dialect::MySql, "").0);
+            let names = names.map(|names| names.into_iter().collect::<Vec<_>>().join(" "));
+            assert_eq!(names.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_table_without_a_query_changes_no_name() {
+        let names = |text: &str| changed_names(text, &split(text, Dialect::MySql, "").0, Dialect::MySql).len();
+        assert_eq!(names("CREATE TABLE a (id int)"), 0);
+        for text in
+            ["CREATE TABLE a TABLE b", "CREATE TABLE a AS SELECT f()", "CREATE VIEW v AS TABLE b", "CREATE TABLE a /*!TABLE b*/"]
+        {
+            assert_ne!(names(text), 0, "{text}");
+        }
     }
 }
