@@ -96,6 +96,11 @@ pub struct ObjectId {
 }
 
 impl ObjectId {
+    /// The least of all.
+    pub fn first() -> Self {
+        ObjectId { namespace: Namespace::Relation, table: None, name: ObjectName { schema: None, name: String::new() } }
+    }
+
     /// Is it an object of this kind, which is neither a relation nor a type nor an index?
     pub fn is_of(&self, kind: ObjectKind) -> bool {
         self.namespace == Namespace::Other(kind)
@@ -116,7 +121,7 @@ pub struct Schema {
     path: SearchPath,
     /// Names of the temporary tables of the session.
     temporary: BTreeSet<String>,
-    objects: BTreeMap<ObjectId, Arc<SchemaObject>>,
+    objects: BTreeMap<Arc<ObjectId>, Arc<SchemaObject>>,
     journal: Journal,
     /// A statement had an unknown effect.
     opaque: bool,
@@ -279,12 +284,15 @@ impl Schema {
 
     /// Puts an object in the place of another, without a journal entry. Nothing else changes the objects.
     fn replace(&mut self, id: &ObjectId, object: Option<Arc<SchemaObject>>) -> Option<Arc<SchemaObject>> {
-        let before = self.objects.get(id).cloned();
-        let mentions = self.references.update(id, before.as_deref(), object.as_deref());
+        let (id, before) = match self.objects.get_key_value(id) {
+            Some((id, object)) => (id.clone(), Some(object.clone())),
+            None => (Arc::new(id.clone()), None),
+        };
+        let mentions = self.references.update(&id, before.as_deref(), object.as_deref());
         self.effort.spend(effort::CHANGE + effort::MENTION * mentions);
         match object {
-            Some(object) => self.objects.insert(id.clone(), object),
-            None => self.objects.remove(id),
+            Some(object) => self.objects.insert(id, object),
+            None => self.objects.remove(&id),
         }
     }
 
@@ -593,10 +601,17 @@ impl Schema {
         })
     }
 
+    /// The objects in a schema; `None`: in the default one.
+    fn ids_in(&self, schema: Option<&str>) -> impl Iterator<Item = &ObjectId> {
+        let in_default = self.objects.keys().map(|id| &**id).filter(|id| id.name.schema.is_none());
+        let in_other = schema.map(|schema| self.references.in_schema(schema));
+        in_default.filter(move |_| schema.is_none()).chain(in_other.into_iter().flatten())
+    }
+
     /// The tables, types, sequences and functions in a schema.
     pub fn parts_in(&self, schema: &str) -> Vec<Part> {
         let schema = self.without_default_schema(Some(schema.to_owned()));
-        let inside = self.visited(self.references.in_schema(schema.as_deref()));
+        let inside = self.visited(self.ids_in(schema.as_deref()));
         let inside = inside.filter_map(|id| self.objects.get(id).map(|object| (id, object)));
         let parts = inside.filter_map(|(id, object)| match (id.namespace, &**object) {
             (Namespace::Relation, SchemaObject::Relation(_)) => Some(Part::Relation(id.name.clone())),
@@ -748,7 +763,7 @@ impl Schema {
         let inside = self.without_default_schema(Some(name.to_owned()));
         let is_schema_object =
             |id: &ObjectId| matches!(id.namespace, Namespace::Other(ObjectKind::Schema | ObjectKind::Database));
-        let contained = self.references.in_schema(inside.as_deref()).filter(|id| !is_schema_object(id));
+        let contained = self.ids_in(inside.as_deref()).filter(|id| !is_schema_object(id));
         let schemas = self.references.of_name(name).filter(|id| is_schema_object(id));
         let removed: Vec<ObjectId> = contained.chain(schemas).cloned().collect();
         for id in removed {

@@ -274,8 +274,10 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str, boundary: &Bounda
     if name.starts_with('.') || name == lock_file::FILE || name == settings::FILE {
         return Entry::Skipped;
     }
-    let is_link = entry.file_type().is_ok_and(|kind| kind.is_symlink());
-    let kind = fs::metadata(entry.path()).map(|metadata| metadata.file_type());
+    // Listing the folder tells the kind of most entries.
+    let listed = entry.file_type().ok().filter(|kind| !kind.is_symlink());
+    let is_link = listed.is_none() && entry.path().is_symlink();
+    let kind = listed.map_or_else(|| fs::metadata(entry.path()).map(|metadata| metadata.file_type()), Ok);
     let is_read = is_link || is_sql(&name) || kind.as_ref().is_ok_and(fs::FileType::is_dir);
     if is_read && let Some(finding) = hidden_characters(&format!("{prefix}{name}")) {
         return Entry::Rejected(name, finding);
@@ -284,7 +286,7 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str, boundary: &Bounda
         let finding = Finding::error(&UNREADABLE, format!("`{prefix}{name}` is a broken symbolic link"));
         return Entry::Rejected(name, finding.help("put the file itself into the folder"));
     }
-    if !boundary.contains_file(&entry.path(), folder) {
+    if listed.is_none() && !boundary.contains_file(&entry.path(), folder) {
         let finding = outside_folder(&format!("{prefix}{name}"));
         return Entry::Rejected(name, finding);
     }

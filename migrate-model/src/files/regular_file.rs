@@ -21,7 +21,8 @@ pub const MIGRATION_LIMIT: u64 = 1 << 30;
 /// # Errors
 /// If it cannot be read, is not a regular file, or is longer than the limit. The error contains nothing of the file.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    read_open(&open(path, OpenOptions::new().read(true))?, limit)
+    let (file, length) = open_with_length(path, OpenOptions::new().read(true))?;
+    read_up_to(&file, length, limit)
 }
 
 /// Reads a file as UTF-8.
@@ -37,7 +38,7 @@ pub fn read_text(path: &Path, limit: u64) -> io::Result<String> {
 /// # Errors
 /// For the reasons of `read_text`.
 pub fn read_open_text(file: &File, limit: u64) -> io::Result<String> {
-    text(read_open(file, limit)?)
+    text(read_up_to(file, file.metadata()?.len(), limit)?)
 }
 
 /// Opens a file if it is a regular file, or if it does not exist and the options create it.
@@ -45,6 +46,10 @@ pub fn read_open_text(file: &File, limit: u64) -> io::Result<String> {
 /// # Errors
 /// If it cannot be opened, or is not a regular file.
 pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    open_with_length(path, options).map(|(file, _)| file)
+}
+
+fn open_with_length(path: &Path, options: &mut OpenOptions) -> io::Result<(File, u64)> {
     // Opening alone may block, or make a device act, so the first check precedes it.
     match path.metadata() {
         Ok(metadata) => check_kind(metadata.file_type())?,
@@ -58,12 +63,12 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     }
     let file = options.open(path)?;
     // The file may have been replaced since the first check.
-    check_kind(file.metadata()?.file_type())?;
-    Ok(file)
+    let metadata = file.metadata()?;
+    check_kind(metadata.file_type())?;
+    Ok((file, metadata.len()))
 }
 
-fn read_open(file: &File, limit: u64) -> io::Result<Vec<u8>> {
-    let length = file.metadata()?.len();
+fn read_up_to(file: &File, length: u64, limit: u64) -> io::Result<Vec<u8>> {
     let too_long = || io::Error::new(ErrorKind::FileTooLarge, format!("it is longer than {} MiB", limit >> 20));
     if length > limit {
         return Err(too_long());
