@@ -11,6 +11,17 @@ pub struct CatalogTable {
     pub columns: Vec<CatalogColumn>,
     /// Whether it can be read.
     pub access: TableAccess,
+    /// Whether its name needs a schema.
+    pub reach: TableReach,
+}
+
+/// Whether the session finds the tables of a schema by their names alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableReach {
+    /// It does: the schema is the current one, or in `search_path`.
+    Unqualified,
+    /// It does not.
+    Qualified,
 }
 
 /// A column of a table.

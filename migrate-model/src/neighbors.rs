@@ -4,6 +4,7 @@
 //! The decision is pure: the runtime reads the tables, this module says what they mean. A finding of level error means that the
 //! migrations would run a second time, so the run must not start; a note only informs.
 
+use crate::catalog_table::TableReach;
 use crate::code::Code;
 use crate::finding::Finding;
 use crate::migration_set::MigrationSet;
@@ -134,6 +135,8 @@ pub struct ForeignHistory {
     pub origin: &'static Origin,
     /// Its table.
     pub place: HistoryPlace,
+    /// Whether the migrations find its schema without naming it.
+    pub reach: TableReach,
     /// What its rows mean, or why they are not read.
     pub records: Result<Vec<ForeignRecord>, NotRead>,
 }
@@ -316,6 +319,11 @@ impl Judge<'_> {
         let (service, total) = (self.set.service(), count_of(self.migrations(), "migration"));
         if let Some(version) = &matches.up_to {
             let covered = matches.same;
+            if covered == 0 && self.set.iter().any(|migration| migration.version <= *version) {
+                return format!(
+                    "at version {version}, in a schema in which the migrations of `{service}` do not look for tables"
+                );
+            }
             return format!("at version {version}; {covered} of {total} of `{service}` have this version or a lower one");
         }
         let applied = count_of(matches.applied, "applied migration");

@@ -12,7 +12,7 @@ use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
 use crate::trigger_catalog;
 use crate::trust::{self, Purpose, TableName};
-use migrate_model::catalog_table::{CatalogTable, TableAccess};
+use migrate_model::catalog_table::{CatalogTable, TableAccess, TableReach};
 use migrate_model::finding::Finding;
 use migrate_model::history::History;
 use migrate_model::migration_set::MigrationSet;
@@ -132,7 +132,7 @@ async fn look_around(
             neighborhood.histories.push(NeighborHistory { place, rows });
         } else if let Some((origin, known)) = origins::recognize(table, &tables) {
             let records = reader.foreign_rows(table, known).await?.map(|rows| (known.read)(&rows));
-            neighborhood.foreign.push(ForeignHistory { origin, place, records });
+            neighborhood.foreign.push(ForeignHistory { origin, place, reach: table.reach, records });
         }
     }
     let mut findings = neighbors::findings(set, &neighborhood);
@@ -166,7 +166,7 @@ fn schema_denied(schema: &str) -> Error {
 
 /// Reads a row of the list of tables.
 fn read_table(row: &TextRow) -> Option<CatalogTable> {
-    let [schema, name, columns, _, readable] = row.as_slice() else { return None };
+    let [schema, name, columns, _, readable, reached] = row.as_slice() else { return None };
     let access = match readable.as_deref() {
         Some("1") => TableAccess::Readable,
         Some("2") => TableAccess::RunsCode,
@@ -174,8 +174,9 @@ fn read_table(row: &TextRow) -> Option<CatalogTable> {
         Some("4") => TableAccess::PassedOver,
         _ => TableAccess::Denied,
     };
+    let reach = if reached.as_deref() == Some("1") { TableReach::Unqualified } else { TableReach::Qualified };
     let columns = CatalogTable::columns_of(columns.as_deref()?);
-    Some(CatalogTable { schema: schema.clone()?, name: name.clone()?, columns, access })
+    Some(CatalogTable { schema: schema.clone()?, name: name.clone()?, columns, access, reach })
 }
 
 /// Tables in the place of the history that have our names and other columns: there, nothing could be recorded.

@@ -184,6 +184,24 @@ async fn a_history_of_other_files_is_only_a_note() {
     }
 }
 
+/// A number without a file of its own counts where the migrations look for their tables, also if our history is elsewhere.
+#[tokio::test]
+async fn one_number_beside_the_tables_of_the_migrations() {
+    for (path, code) in [("public", 5), ("other, public", 5), ("other", 0)] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        let schemas =
+            "CREATE SCHEMA migrate; CREATE SCHEMA other; CREATE TABLE public.log (n integer); CREATE TABLE other.log (n integer)";
+        database.execute(schemas).await;
+        let golang = TOOLS.iter().find(|tool| tool.name == "golang-migrate").unwrap();
+        database.execute(&golang.create(Kind::Postgres, "public.schema_migrations").replace("(1, false)", "(900, false)")).await;
+        let folder = golang.folder(&format!("session = [\"SET search_path = {path}\"]\n[history]\nschema = \"migrate\"\n"));
+        let result = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
+        assert_eq!(result.stderr.contains("error[foreign-history]"), code == 5, "{path}: {}", result.stderr);
+        assert_eq!(result.code, code, "{path}: {}", result.stderr);
+        database.drop().await;
+    }
+}
+
 /// Rails and dbmate have the same table; a second one tells them apart.
 #[tokio::test]
 async fn rails_is_told_from_dbmate() {

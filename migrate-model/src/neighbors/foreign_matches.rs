@@ -4,6 +4,7 @@
 //! for this tool since, so its version and its names are tried as well.
 
 use super::{ForeignHistory, HistoryPlace};
+use crate::catalog_table::TableReach;
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
 use crate::origin::{Extent, ForeignKey, ForeignRecord, ForeignState, MigrationFile, Origin};
@@ -72,8 +73,8 @@ pub fn match_foreign(
         _ => None,
     });
     let up_to = up_to.max().filter(|version| {
-        // In another schema, the number alone may be that of any other folder.
-        history.place.schema == place.schema || set.get(version).is_some()
+        // In a schema that these migrations do not reach, the number alone may be that of any other folder.
+        history.place.schema == place.schema || history.reach == TableReach::Unqualified || set.get(version).is_some()
     });
     let mut matches = ForeignMatches {
         applied: count(ForeignState::Applied),

@@ -1,7 +1,7 @@
 //! What the first run of a service says about the histories that it finds, by table.
 
 use super::*;
-use crate::catalog_table::{CatalogTable, TableAccess};
+use crate::catalog_table::{CatalogTable, TableAccess, TableReach};
 use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::migration::Migration;
@@ -37,7 +37,13 @@ fn place(schema: &str, records: &str) -> HistoryPlace {
 
 fn table(schema: &str, columns: &str) -> CatalogTable {
     let columns = CatalogTable::columns_of(&columns.replace(", ", "\n"));
-    CatalogTable { schema: schema.to_owned(), name: "x".to_owned(), columns, access: TableAccess::Readable }
+    CatalogTable {
+        schema: schema.to_owned(),
+        name: "x".to_owned(),
+        columns,
+        access: TableAccess::Readable,
+        reach: TableReach::Qualified,
+    }
 }
 
 /// The history of another tool, recognized by its columns; each row has the columns that are read.
@@ -46,7 +52,7 @@ fn foreign(schema: &str, columns: &str, rows: &[&[&str]]) -> ForeignHistory {
     let (origin, known) = origins::recognize(&table, std::slice::from_ref(&table)).unwrap_or_else(|| panic!("{columns}"));
     let row = |row: &&[&str]| ForeignRow(row.iter().map(|text| Some((*text).to_owned()).filter(|text| text != "NULL")).collect());
     let records = (known.read)(&rows.iter().map(row).collect::<Vec<_>>());
-    ForeignHistory { origin, place: place(schema, "x"), records: Ok(records) }
+    ForeignHistory { origin, place: place(schema, "x"), reach: TableReach::Qualified, records: Ok(records) }
 }
 
 fn row(service: &str, migration: &Migration) -> NeighborRow {
@@ -238,6 +244,11 @@ fn one_number_for_everything() {
     {
         assert!(of(schema, version)[0].starts_with(level), "{schema} {version}: {:?}", of(schema, version));
     }
+    assert!(of("other", "7")[0].contains("in a schema in which"), "{:?}", of("other", "7"));
+    // Where the migrations find their tables, it counts, too.
+    let reached = foreign("other", "version:bigint, dirty:boolean", &[&["7", "false"]]);
+    let reached = lines(&two(), Vec::new(), vec![ForeignHistory { reach: TableReach::Unqualified, ..reached }]);
+    assert!(reached[0].starts_with("error"), "{reached:?}");
     assert_eq!(of("app", "-1"), [""; 0]);
     let link = "service:varchar, version:integer, applied_at:timestamp, description:varchar";
     let other_service = lines(&two(), Vec::new(), vec![foreign("app", link, &[&["billing", "2"]])]);
