@@ -17,12 +17,13 @@ use crate::database_url::DatabaseUrl;
 use crate::error::{Error, ErrorKind};
 use crate::stop_signal::StopSignal;
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use migrate_model::dialect::Dialect;
 use sqlx::Pool;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Parses the URL of a database.
 pub type ParseUrl = fn(&str) -> Result<Box<dyn Address>, AddressError>;
@@ -214,6 +215,27 @@ async fn in_time<T>(url: &DatabaseUrl, connecting: impl Future<Output = Result<T
 /// Opens another connection of a run, with the same limit.
 async fn connect_in_time<T>(connecting: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
     within(CONNECT_TIMEOUT, connecting).await
+}
+
+/// How long to wait until a server has freed the place of a closed connection.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Opens a connection that replaces another one. If the server allows no further connection, the other one is closed first.
+async fn connect_instead<DB: sqlx::Database, T>(
+    replaced: &mut ConnectionGuard<'_, DB>,
+    open: impl Fn() -> BoxFuture<'static, Result<T, sqlx::Error>>,
+    is_full: fn(&sqlx::Error) -> bool,
+) -> Result<T, sqlx::Error> {
+    let mut opened = connect_in_time(open()).await;
+    if opened.as_ref().is_err_and(is_full) {
+        replaced.close().await;
+        let since = Instant::now();
+        while opened.as_ref().is_err_and(is_full) && since.elapsed() < ROOM_TIMEOUT {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            opened = connect_in_time(open()).await;
+        }
+    }
+    opened
 }
 
 /// How long a server may take to create or drop a database.

@@ -23,6 +23,8 @@ enum Answers {
     InTime,
     /// An answer has not come in time. What comes later is not that of a later statement, so there must be none.
     Overdue(Duration),
+    /// The connection was closed, and no other one has replaced it.
+    Closed,
 }
 
 enum Handle<'c, DB: Database> {
@@ -69,6 +71,7 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
         match self.answers {
             Answers::InTime => Ok(()),
             Answers::Overdue(limit) => Err(no_answer(limit)),
+            Answers::Closed => Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::NotConnected, "the connection is closed"))),
         }
     }
 
@@ -85,6 +88,19 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
         if let Some(Handle::Owned(previous)) = previous
             && let Err(error) = previous.close().await
         {
+            tracing::debug!(%error, "closing the connection");
+        }
+    }
+
+    /// Closes the connection before another one replaces it. Until then, every statement fails.
+    pub async fn close(&mut self) {
+        let outcome = match self.handle.take() {
+            Some(Handle::Owned(connection)) => connection.close().await,
+            Some(Handle::Pooled(connection)) => connection.detach().close().await,
+            borrowed => return self.handle = borrowed,
+        };
+        self.answers = Answers::Closed;
+        if let Err(error) = outcome {
             tracing::debug!(%error, "closing the connection");
         }
     }
@@ -126,7 +142,7 @@ impl<DB: Database> Deref for ConnectionGuard<'_, DB> {
     type Target = DB::Connection;
 
     fn deref(&self) -> &DB::Connection {
-        match self.handle.as_ref().expect("only `release` and `drop` take the handle") {
+        match self.handle.as_ref().expect("the handle is only taken from a connection that is no longer used") {
             Handle::Pooled(connection) => connection,
             Handle::Owned(connection) => connection,
             Handle::Borrowed(connection) => connection,
@@ -136,7 +152,7 @@ impl<DB: Database> Deref for ConnectionGuard<'_, DB> {
 
 impl<DB: Database> DerefMut for ConnectionGuard<'_, DB> {
     fn deref_mut(&mut self) -> &mut DB::Connection {
-        match self.handle.as_mut().expect("only `release` and `drop` take the handle") {
+        match self.handle.as_mut().expect("the handle is only taken from a connection that is no longer used") {
             Handle::Pooled(connection) => connection,
             Handle::Owned(connection) => connection,
             Handle::Borrowed(connection) => connection,

@@ -576,3 +576,52 @@ async fn a_rest_is_not_resumed_after_hidden_session_state() {
         database.drop().await;
     }
 }
+
+/// Between two migrations, the connection is replaced, and the server allows no second one.
+#[tokio::test]
+async fn one_connection_is_enough() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        let user = format!("{}_one", database.url.rsplit('/').next().unwrap());
+        let (setup, cleanup, first) = match kind {
+            Kind::Postgres => (
+                vec![format!("CREATE ROLE {user} LOGIN CONNECTION LIMIT 1"), format!("GRANT CREATE ON SCHEMA public TO {user}")],
+                format!("DROP OWNED BY {user}; DROP ROLE {user}"),
+                "-- migrate: no-transaction\nSET work_mem = '77MB';\nCREATE TABLE a (id int);\nSELECT setseed(0.5);",
+            ),
+            _ => (
+                ["localhost", "%"]
+                    .iter()
+                    .flat_map(|host| {
+                        [
+                            format!("CREATE USER '{user}'@'{host}' IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 1"),
+                            format!("GRANT ALL ON *.* TO '{user}'@'{host}'"),
+                        ]
+                    })
+                    .collect(),
+                format!("DROP USER '{user}'@'localhost', '{user}'@'%'"),
+                "CREATE TABLE a (id int);\nCREATE TEMPORARY TABLE b (id int);",
+            ),
+        };
+        for statement in setup {
+            database.execute(&statement).await;
+        }
+        let as_superuser = if kind == Kind::Postgres { "postgres@" } else { "migrate:" };
+        let url = database.url.replacen(as_superuser, &format!("{user}{}", &as_superuser[as_superuser.len() - 1..]), 1);
+        let folder = folder(
+            kind,
+            &[
+                ("001_a.up.sql", first),
+                ("002_b.up.sql", first.replace(" a ", " c ").as_str()),
+                ("003_c.up.sql", "CREATE TABLE d (id int);"),
+            ],
+            "",
+        );
+        let output = Binary::inside(folder.path()).command(&["up", "-D", &url]).output().unwrap();
+        let messages = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{kind:?}: {messages}");
+        assert!(!messages.contains("Waiting"), "a run waits for nobody: {messages}");
+        database.execute(&cleanup).await;
+        database.drop().await;
+    }
+}

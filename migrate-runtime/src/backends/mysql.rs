@@ -311,6 +311,17 @@ impl<'c> MySql<'c> {
     }
 }
 
+/// The number of an error of the server.
+fn error_number(error: &sqlx::Error) -> Option<u16> {
+    Some(error.as_database_error()?.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?.number())
+}
+
+/// Whether the server allows no further connection, in all or of this user.
+fn is_full(error: &sqlx::Error) -> bool {
+    // ER_CON_COUNT_ERROR; ER_TOO_MANY_USER_CONNECTIONS; ER_USER_LIMIT_REACHED.
+    matches!(error_number(error), Some(1040 | 1203 | 1226))
+}
+
 /// Converts an error: its kind from the error number, which is more specific than the SQLSTATE.
 fn read_error(error: sqlx::Error) -> BackendError {
     let mut error = BackendError::of(error);
@@ -656,7 +667,7 @@ impl Backend for MySql<'_> {
         self.connection.is_owned()
     }
 
-    async fn renew_session(&mut self, _: &HistorySql) -> Result<RenewedSession, BackendError> {
+    async fn renew_session(&mut self, history_sql: &HistorySql) -> Result<RenewedSession, BackendError> {
         let Some(options) = self.options.clone() else {
             self.put_back().await?;
             for statement in self.session.clone() {
@@ -664,6 +675,11 @@ impl Backend for MySql<'_> {
             }
             return Ok(RenewedSession::Locked);
         };
+        if self.lease.is_none()
+            && let Err(error) = self.unlock(history_sql).await
+        {
+            tracing::debug!(error = error.message, "releasing the lock of the session that is replaced");
+        }
         self.reconnect(options).await?;
         for statement in self.session.clone() {
             self.execute(&statement).await?;

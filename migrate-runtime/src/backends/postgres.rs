@@ -695,6 +695,11 @@ impl Backend for Postgres<'_> {
         match self.connector.options().cloned().filter(|_| self.owns_session()) {
             Some(options) => {
                 self.kept_state = KeptState::Outdated;
+                if self.lease.is_none()
+                    && let Err(error) = self.unlock(history_sql).await
+                {
+                    tracing::debug!(error = error.message, "releasing the lock of the session that is replaced");
+                }
                 self.reconnect(options).await?;
                 self.run_session(history_sql).await?;
                 Ok(if self.lease.is_some() { RenewedSession::Locked } else { RenewedSession::Unlocked })

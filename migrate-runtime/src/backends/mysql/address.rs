@@ -1,6 +1,6 @@
 //! MySQL and MariaDB by URL: connecting, and creating and dropping the database.
 
-use super::MySql;
+use super::{MySql, error_number};
 use crate::backend::Backend;
 use crate::backends::{Address, AddressError, OpenOptions, change_database, in_time, not_connected};
 use crate::connection::ConnectionGuard;
@@ -8,7 +8,7 @@ use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterR
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
-use sqlx::mysql::{MySqlConnectOptions, MySqlDatabaseError, MySqlSslMode};
+use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use std::str::FromStr;
 
@@ -103,13 +103,9 @@ impl MySqlAddress {
         let outcome =
             change_database(connecting, async |connection| sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await.map(drop))
                 .await;
-        let number = |error: &sqlx::Error| {
-            let error = error.as_database_error()?.try_downcast_ref::<MySqlDatabaseError>()?;
-            Some(error.number())
-        };
         match outcome {
             Ok(_) => Ok(Some(true)),
-            Err(error) if number(&error) == Some(unchanged) => Ok(Some(false)),
+            Err(error) if error_number(&error) == Some(unchanged) => Ok(Some(false)),
             Err(error) => Err(error),
         }
     }

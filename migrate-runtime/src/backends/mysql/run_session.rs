@@ -3,14 +3,15 @@
 use super::address::with_settings_of_server;
 use super::lent_session::{self, read_variables};
 use super::role::{self, CurrentRole};
-use super::{MAX_IDLE, MySql, OWN_TRANSACTIONS, endpoint, is_missing, read_error, with_autocommit};
+use super::{MAX_IDLE, MySql, OWN_TRANSACTIONS, endpoint, is_full, is_missing, read_error, with_autocommit};
 use crate::backend::Backend;
 use crate::backend_error::BackendError;
-use crate::backends::connect_in_time;
+use crate::backends::connect_instead;
 use crate::connection::TextRow;
 use crate::history_sql::HistorySql;
 use crate::lease::Lease;
 use crate::session::{only_row, session_statements};
+use futures_util::FutureExt;
 use migrate_model::dialect::Dialect;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::token::Quoting;
@@ -111,7 +112,13 @@ impl MySql<'_> {
     }
 
     pub(super) async fn reconnect(&mut self, options: MySqlConnectOptions) -> Result<(), BackendError> {
-        let connection = connect_in_time(options.connect()).await.map_err(read_error)?;
+        let copy = options.clone();
+        let open = move || {
+            let options = copy.clone();
+            async move { options.connect().await }.boxed()
+        };
+        let opened = connect_instead(&mut self.connection, open, is_full).await;
+        let connection = opened.map_err(read_error)?;
         self.connection.replace(connection).await;
         self.options = Some(options);
         self.lock_timeout_sql.clear();

@@ -3,6 +3,7 @@
 //! A pooler does not identify itself. But it opens its server sessions before a client connects, so a start-up parameter of the
 //! client is rejected or does not reach them.
 
+use crate::connection::is_code;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, PgConnection};
 
@@ -55,6 +56,12 @@ pub async fn open(options: PgConnectOptions) -> Result<(PgConnection, PgConnecto
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether the server allows no further connection, in all or of this role.
+pub fn is_full(error: &sqlx::Error) -> bool {
+    // too_many_connections
+    is_code(error, "53300")
 }
 
 /// Whether an error may be the rejection of a start-up parameter. PgBouncer answers 08P01; other poolers use other codes. If the

@@ -7,11 +7,12 @@ use super::session_state::SessionComparison;
 use super::{Charset, Postgres, SYSTEM, endpoint, pooled_session, read_error, table_list};
 use crate::backend::{Backend, UnitRun};
 use crate::backend_error::BackendError;
-use crate::backends::connect_in_time;
+use crate::backends::connect_instead;
 use crate::history_sql::HistorySql;
 use crate::lease::Lease;
 use crate::mentions::{Mention, Mentions};
 use crate::session::{first, only_row, session_statements};
+use futures_util::FutureExt;
 use migrate_model::dialect::Dialect;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::session_effect::SessionEffect;
@@ -146,7 +147,9 @@ impl Postgres<'_> {
 
     pub(super) async fn reconnect(&mut self, options: PgConnectOptions) -> Result<(), BackendError> {
         let options = options.disable_statement_logging();
-        let (connection, connector) = connect_in_time(connector::open(options)).await.map_err(read_error)?;
+        let open = move || connector::open(options.clone()).boxed();
+        let opened = connect_instead(&mut self.connection, open, connector::is_full).await;
+        let (connection, connector) = opened.map_err(read_error)?;
         self.connection.replace(connection).await;
         self.connector = connector;
         Ok(())
