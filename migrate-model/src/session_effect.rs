@@ -14,7 +14,7 @@ mod functions;
 mod mysql_set;
 mod named;
 mod reader;
-mod sqlite;
+pub mod sqlite;
 pub mod superseded;
 pub mod table_engines;
 mod values;

@@ -15,6 +15,7 @@ use migrate_model::effect::Object;
 use migrate_model::execution::Unit;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
+use migrate_model::script::Script;
 use migrate_model::session_effect::SessionEffect;
 use migrate_model::statement::Statement;
 use migrate_model::token::Quoting;
@@ -106,6 +107,15 @@ pub trait Backend: Send {
 
     /// Creates the history tables that do not exist yet. Other sessions may create them at the same time.
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
+
+    /// Before anything is created: what the first migration states about a database that is still empty, and what has no effect
+    /// later.
+    ///
+    /// # Errors
+    /// When the connection is lost.
+    async fn prepare_empty(&mut self, _first: &Script) -> Result<(), BackendError> {
+        Ok(())
+    }
 
     /// Tries to acquire the migration lock without waiting for its holder.
     ///

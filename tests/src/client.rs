@@ -61,7 +61,7 @@ pub async fn dump(database: &TestDatabase) -> String {
             let mut command = Command::new("sqlite3");
             // Our connection may still be about to close.
             command.arg(sqlite_file(database)).args([".timeout 10000", &drops]);
-            command.args(["PRAGMA user_version; PRAGMA application_id;", ".dump"]);
+            command.args(["PRAGMA user_version; PRAGMA application_id; PRAGMA page_size; PRAGMA auto_vacuum; PRAGMA encoding; PRAGMA journal_mode;", ".dump"]);
             command
         }
     };

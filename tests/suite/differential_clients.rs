@@ -310,6 +310,15 @@ const PAIRS: &[Pair] = &[
     same(Kind::Postgres, "CREATE TABLE t (id int, -- a\rb int);\r\nINSERT INTO t VALUES (1, 2) -- ;\r;\n"),
     same(Kind::MariaDb, "CREATE TABLE t (id int); -- a\rINSERT INTO t VALUES (1);\r\nINSERT INTO t VALUES (2);\r\n"),
     same(Kind::Sqlite, "CREATE TABLE t (id int); -- a\rINSERT INTO t VALUES (1);\r\nINSERT INTO t VALUES (2);\r\n"),
+    // The form of a file of SQLite is decided before its first table.
+    same(
+        Kind::Sqlite,
+        "PRAGMA page_size = 8192;\nPRAGMA foreign_keys = ON;\nPRAGMA auto_vacuum = FULL;\nCREATE TABLE t (id int);",
+    ),
+    same(Kind::Sqlite, "-- Text\nPRAGMA main.encoding = 'UTF-16le';\nCREATE TABLE t (id int);"),
+    same(Kind::Sqlite, "CREATE TABLE t (id int);\nPRAGMA page_size = 8192;\nPRAGMA auto_vacuum = FULL;"),
+    same(Kind::Sqlite, "CREATE TABLE t (id int);\nPRAGMA page_size = 8192;\nVACUUM;"),
+    same(Kind::Sqlite, "PRAGMA user_version = 3;\nPRAGMA page_size = 8192;\nCREATE TABLE t (id int);"),
     // Strings of PostgreSQL.
     Pair {
         kind: Kind::Postgres,

@@ -3,7 +3,9 @@
 //! Sources: SQLite, "PRAGMA Statements", "ATTACH DATABASE".
 
 use super::reader::creates_temporary;
-use super::{SessionEffect, bare, has, is};
+use super::{SessionEffect, bare, has, is, is_setting, meaningful};
+use crate::dialect::Dialect;
+use crate::statement::Statement;
 use crate::token::{Kind, Token};
 
 /// `CREATE TABLE temp.t`, on SQLite, which reads a string as a name, too.
@@ -52,6 +54,23 @@ fn pragma(sql: &str, tokens: &[Token]) -> SessionEffect {
     } else {
         SessionEffect::Unknown
     }
+}
+
+/// PRAGMAs that decide the form of a file, and take effect only before its first table. Source: SQLite, "PRAGMA Statements".
+const FORM_PRAGMAS: [&str; 3] = ["auto_vacuum", "encoding", "page_size"];
+
+/// The statements at the start of a script that decide the form of a file which is still empty.
+pub fn file_form<'s>(text: &'s str, statements: &'s [Statement]) -> impl Iterator<Item = &'s str> {
+    let all = statements.iter().map(|statement| statement.sql(text));
+    let leading = all.take_while(|sql| is_form(sql) || is_setting(sql, Dialect::Sqlite));
+    leading.filter(|sql| is_form(sql))
+}
+
+fn is_form(sql: &str) -> bool {
+    let tokens = meaningful(sql, Dialect::Sqlite);
+    let qualified = usize::from(tokens.get(2).is_some_and(|dot| dot.is_symbol(sql, b'.'))) * 2;
+    let name = tokens.get(1 + qualified).map(|name| bare(name.text(sql)));
+    is(&tokens, sql, 0, "PRAGMA") && name.is_some_and(|name| FORM_PRAGMAS.contains(&name.as_str()))
 }
 
 /// PRAGMAs that read, change the file, or execute an action once. Source: SQLite, "PRAGMA Statements".

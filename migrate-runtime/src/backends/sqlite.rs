@@ -25,7 +25,9 @@ use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::name::Name;
+use migrate_model::script::Script;
 use migrate_model::session_effect;
+use migrate_model::session_effect::sqlite::file_form;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use std::collections::BTreeSet;
@@ -388,6 +390,20 @@ impl Backend for Sqlite<'_> {
 
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
         self.execute_in_transaction(&history_sql.create().join(";\n")).await
+    }
+
+    async fn prepare_empty(&mut self, first: &Script) -> Result<(), BackendError> {
+        let pages = self.rows("PRAGMA page_count").await?;
+        if !pages.iter().flatten().flatten().all(|pages| pages == "0") {
+            return Ok(());
+        }
+        for sql in file_form(&first.text, &first.statements) {
+            // The migration itself reports what is wrong with it.
+            if let Err(error) = self.execute(sql).await {
+                tracing::debug!(sql, error = error.message, "a setting of the file");
+            }
+        }
+        Ok(())
     }
 
     async fn try_lock(&mut self, _: &HistorySql) -> Result<bool, BackendError> {
