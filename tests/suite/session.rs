@@ -199,17 +199,22 @@ async fn a_lent_mariadb_connection_is_put_back() {
     let files = [(
         "001_a.up.sql",
         "CREATE TABLE o (n text);\nINSERT INTO o VALUES (@@SESSION.max_statement_time);\nSET @x = 5;\nSET SESSION max_statement_time = 77;\n\
-         CREATE TEMPORARY TABLE p AS SELECT 1 AS n;\nINSERT INTO o SELECT n FROM p;",
+         CREATE TEMPORARY TABLE p AS SELECT 1 AS n;\nINSERT INTO o SELECT n FROM p;\nSET timestamp = 1000000000;\n\
+         INSERT INTO o SELECT YEAR(NOW());\nSET insert_id = 77, last_insert_id = 78;",
     )];
     let set = folder(Kind::MariaDb, &files, "").set(Kind::MariaDb.dialect());
     let mut connection = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
-    sqlx::raw_sql("SET SESSION max_statement_time = 9, @x = 'mine'").execute(&mut connection).await.unwrap();
+    sqlx::raw_sql("SET SESSION max_statement_time = 9, @x = 'mine', last_insert_id = 5, timestamp = 86400 * 366")
+        .execute(&mut connection)
+        .await
+        .unwrap();
     Migrator::new(&set).run(&mut connection).await.unwrap();
-    let question = "SELECT CONCAT_WS(' ', @@SESSION.max_statement_time, @x, @@time_zone)";
+    let question =
+        "SELECT CONCAT_WS(' ', @@SESSION.max_statement_time, @x, @@time_zone, YEAR(NOW()), LAST_INSERT_ID(), @@insert_id)";
     let answer: String = sqlx::raw_sql(question).fetch_one(&mut connection).await.unwrap().get(0);
-    assert_eq!(answer, "9.000000 mine +00:00");
+    assert_eq!(answer, "9.000000 mine +00:00 1971 5 0");
     assert!(sqlx::raw_sql("SELECT * FROM p").fetch_all(&mut connection).await.is_err(), "the temporary table is dropped");
-    assert_eq!(database.rows("SELECT n FROM o").await, ["0", "1"]);
+    assert_eq!(database.rows("SELECT n FROM o").await, ["0", "1", "2001"]);
     connection.close().await.unwrap();
     database.drop().await;
 }

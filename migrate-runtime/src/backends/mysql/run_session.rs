@@ -42,6 +42,10 @@ const NO_ROW_LIMIT: &str = "SET SESSION sql_select_limit = 18446744073709551615"
 /// What earlier statements have left for the next one.
 const NO_VALUES: &str = "SET SESSION timestamp = DEFAULT, SESSION insert_id = 0, SESSION last_insert_id = 0";
 
+/// Those values in a lent session. A time that the application has fixed does not advance.
+const VALUES: &str = "SELECT IF(ABS(TIMESTAMPDIFF(SECOND, NOW(), SYSDATE())) > 1, CAST(@@SESSION.timestamp AS CHAR), 'DEFAULT'), \
+    CAST(@@SESSION.insert_id AS CHAR), CAST(LAST_INSERT_ID() AS CHAR)";
+
 /// Removes the limit of rows, and keeps what it was in a variable.
 const SAVE_ROW_LIMIT: &str =
     "SET @migrate_row_limit = @@SESSION.sql_select_limit, SESSION sql_select_limit = 18446744073709551615";
@@ -136,8 +140,12 @@ impl MySql<'_> {
         self.execute(SAVE_ROW_LIMIT).await?;
         let limit = self.first_value("SELECT CAST(@migrate_row_limit AS CHAR)").await?;
         self.execute("SET @migrate_row_limit = NULL").await?;
+        let values = only_row(self.rows(VALUES).await?).ok_or_else(BackendError::unanswered)?;
         self.original_role = Some(self.current_role().await?).filter(|role| !role.is_empty());
         self.original = read_variables(self.rows("SHOW SESSION VARIABLES").await?);
+        let values =
+            ["timestamp", "insert_id", "last_insert_id"].map(str::to_owned).into_iter().zip(values.into_iter().flatten());
+        self.original.extend(values);
         self.original.extend(limit.map(|limit| ("sql_select_limit".to_owned(), limit)));
         let global = read_variables(self.rows("SHOW GLOBAL VARIABLES").await?);
         let mut statements = vec![SETTINGS_OF_SERVER.to_owned(), NO_VALUES.to_owned()];
@@ -214,7 +222,9 @@ impl MySql<'_> {
                 self.execute(&lent_session::set_sql(name, value)).await?;
             }
         }
-        Ok(())
+        let value = |name: &str| Some(format!("SESSION {name} = {}", self.original.get(name)?));
+        let values: Vec<String> = ["timestamp", "insert_id", "last_insert_id"].into_iter().filter_map(value).collect();
+        if values.is_empty() { Ok(()) } else { self.execute(&format!("SET {}", values.join(", "))).await }
     }
 
     /// Builds the SQL that resets the session, from the current value of each setting.
