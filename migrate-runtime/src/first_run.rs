@@ -121,7 +121,8 @@ async fn look_around(
     if let Some(table) = tables.iter().find(|table| table.access == TableAccess::PassedOver && is_own(history_sql, table)) {
         return Err(schema_denied(&table.schema));
     }
-    let Some(place) = rows.first().and_then(|row| row.get(3)?.clone()) else { return Ok((Vec::new(), false)) };
+    let Some(first) = rows.first() else { return Ok((Vec::new(), false)) };
+    let Some(place) = first.get(3).cloned().flatten() else { return Ok((vec![unlocated()], false)) };
     let place = HistoryPlace { schema: place, records: history_sql.records_name().to_owned() };
     let mut reader = HistoryReader { backend, history_sql };
     let mut neighborhood = Neighborhood { place, ..Neighborhood::default() };
@@ -146,6 +147,15 @@ async fn look_around(
     };
     let has_other_tables = tables.iter().any(is_part);
     Ok((findings, has_other_tables))
+}
+
+/// The history cannot be located, so it is unknown what has been applied.
+fn unlocated() -> Finding {
+    Finding::error(
+        &codes::HISTORY,
+        "no schema of `search_path` exists and can be used by this user, so the history tables cannot be located",
+    )
+    .help("grant this user USAGE on a schema, or set `schema` under `[history]` in `migrate.toml`")
 }
 
 /// Whether a table has the name and the columns of a table of the history.

@@ -580,3 +580,25 @@ async fn a_service_that_was_split_off_does_not_apply_its_files_again() {
     }
     drop_all(databases).await;
 }
+
+/// Without a schema, there is no history to read. `status` does not show everything as pending then.
+#[tokio::test]
+async fn a_search_path_without_a_schema() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = harmful(Kind::Postgres, "");
+    for path in ["nowhere", ""] {
+        let url = format!("{}?options=-csearch_path%3D{path}", database.url);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+        for command in ["status", "verify", "plan"] {
+            let output = binary.run(&[command]);
+            assert!(output.stderr.contains("note[history]: no schema of `search_path` exists"), "{command}: {}", output.stderr);
+            assert_eq!(output.code, if command == "plan" { 5 } else { 0 }, "{command}: {}", output.stderr);
+        }
+        let output = binary.run(&["up"]);
+        assert!(output.code == 1 && output.stderr.contains("no schema of `search_path` exists"), "{}", output.stderr);
+        // The same with a history that the session cannot see.
+        up(&folder, &database, &database.url).await.unwrap();
+    }
+    assert_eq!(database.value("SELECT count(*) FROM log").await, "1");
+    database.drop().await;
+}

@@ -20,13 +20,15 @@ fn passed_over(history_sql: &HistorySql) -> String {
 /// A query with the columns schema, table, columns (`name:type`, one on each line), the schema of the history, access, and `1` if
 /// the schema is in `search_path`. The access is `1` if the user can read the table, `2` if to read it may run code of its owner,
 /// `3` if the user may not use its schema, and `4` if the server therefore looks for the history in a later schema of
-/// `search_path`. It returns the tables with at most so many columns, those of this tool, and those with its names.
+/// `search_path`. Without tables, only the schema of the history is not null; without such a schema, this one is. It returns the
+/// tables with at most so many columns, those of this tool, and those with its names.
 pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
     let names = history_sql.table_names().map(|name| history_sql.text(name)).join(", ");
     let (place, equal) = (place(history_sql), history_sql.dialect().names.equal);
     format!(
-        "{}SELECT found.schema_name, found.table_name, found.column_list, found.place, found.readable, \
-         CASE WHEN found.schema_name {equal} ANY (pg_catalog.current_schemas(false)::pg_catalog.text[]) THEN '1' ELSE '0' END FROM (\
+        "{}SELECT listed.schema_name, listed.table_name, listed.column_list, located.place, listed.readable, listed.reached FROM \
+         (SELECT {place} AS place) located LEFT JOIN (SELECT found.schema_name, found.table_name, found.column_list, found.readable, \
+         CASE WHEN found.schema_name {equal} ANY (pg_catalog.current_schemas(false)::pg_catalog.text[]) THEN '1' ELSE '0' END AS reached FROM (\
          SELECT n.nspname::pg_catalog.text AS schema_name, c.relname::pg_catalog.text AS table_name, \
          pg_catalog.string_agg(pg_catalog.concat(a.attname, ':', pg_catalog.format_type(a.atttypid, NULL)), pg_catalog.chr(10)) \
          AS column_list, \
@@ -45,7 +47,7 @@ pub fn query(history_sql: &HistorySql, most_columns: usize) -> String {
          AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{{pg_catalog,information_schema,pg_toast}}') \
          GROUP BY n.oid, n.nspname, c.oid, c.relname, c.relkind) found \
          WHERE found.columns OPERATOR(pg_catalog.<=) {most_columns} OR found.own OPERATOR(pg_catalog.>) 0 \
-         OR (found.schema_name {equal} found.place AND found.table_name {equal} ANY (ARRAY[{names}])) ORDER BY 1, 2",
+         OR (found.schema_name {equal} found.place AND found.table_name {equal} ANY (ARRAY[{names}]))) listed ON true ORDER BY 1, 2",
         passed_over(history_sql)
     )
 }
