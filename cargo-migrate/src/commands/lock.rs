@@ -22,7 +22,7 @@ use std::collections::HashMap;
 /// Lock the drafts (migration files that are not locked yet): record their checksums in the lock file, so that `check` and builds reject later edits
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Do not lock any file: only list new files in the lock file as drafts (without a checksum, so that they can still be edited), and remove drafts whose file does not exist from the lock file
+    /// Do not lock any file, only update the drafts in the lock file: new files are added (without a checksum, so that they can still be edited), and entries whose file does not exist are removed
     #[arg(long)]
     draft: bool,
     /// Accept locked files that were changed or removed, and new files with a lower version than a locked file. On a
