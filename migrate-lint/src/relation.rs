@@ -99,6 +99,8 @@ pub struct Relation {
     pub from_query: bool,
     /// The tables that a view reads.
     pub reads_from: Parts<ObjectName>,
+    /// The names of the columns of a view in their order, if all are known.
+    pub view_columns: Option<Arc<[String]>>,
     /// The words in the query of a view that may be names of columns.
     pub possible_columns: Arc<BTreeSet<String>>,
 }
@@ -248,6 +250,7 @@ impl Relation {
             emptied: None,
             from_query: false,
             reads_from: Parts::default(),
+            view_columns: None,
             possible_columns: Arc::default(),
         }
     }

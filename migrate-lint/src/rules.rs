@@ -83,6 +83,7 @@ mod not_null_might_fail;
 mod partitioned_unsupported;
 mod pk_using_index_nullable;
 mod policy_ddl;
+mod postgres_unsupported;
 mod prefer_bigint;
 mod prefer_identity;
 mod prefer_jsonb;
@@ -215,6 +216,7 @@ pub static ALL: &[&Rule] = &[
     &partitioned_unsupported::RULE,
     &pk_using_index_nullable::RULE,
     &policy_ddl::RULE,
+    &postgres_unsupported::RULE,
     &prefer_bigint::RULE,
     &prefer_identity::RULE,
     &prefer_jsonb::RULE,

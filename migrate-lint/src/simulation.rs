@@ -233,6 +233,9 @@ fn alter(schema: &mut Schema, syntax: &Syntax, at: HistoryPoint) {
             let owner = owner.as_ref().map(|(table, column)| (schema.resolve(table), column.clone()));
             schema.put_sequence(schema.resolve(name), owner);
         }
+        Syntax::Alter { name, action: ObjectAction::RenameColumn, .. } => {
+            schema.change(&schema.resolve(name), |view| view.view_columns = None);
+        }
         Syntax::Alter { kind, name, action: ObjectAction::Rename(to) } => {
             let from = schema.resolve(name);
             let to = schema.in_same_schema(&from, to);

@@ -483,7 +483,9 @@ pub enum ActionKind {
     SetNotNull(String),
     /// `ALTER COLUMN ... DROP NOT NULL`.
     DropNotNull(String),
-    /// `ALTER COLUMN ... DROP EXPRESSION`, `DROP IDENTITY`, `ADD GENERATED`, `SET GENERATED`.
+    /// `ALTER COLUMN ... ADD GENERATED ... AS IDENTITY`.
+    AddIdentity(String),
+    /// `ALTER COLUMN ... DROP EXPRESSION`, `DROP IDENTITY`, `SET GENERATED`.
     Generation(String),
     /// `MODIFY COLUMN` (MySQL), with the complete new definition.
     ModifyColumn(Box<Column>),
@@ -603,6 +605,8 @@ pub struct CreateView {
     pub uses: Vec<String>,
     /// The names of the columns of the view, as far as the statement states them.
     pub output: Vec<String>,
+    /// Does `output` contain all columns of the view, in their order?
+    pub output_is_complete: bool,
 }
 
 /// `DROP`.

@@ -121,8 +121,11 @@ async fn look_around(
     if let Some(table) = tables.iter().find(|table| table.access == TableAccess::PassedOver && is_own(history_sql, table)) {
         return Err(schema_denied(&table.schema));
     }
-    let Some(first) = rows.first() else { return Ok((Vec::new(), false)) };
-    let Some(place) = first.get(3).cloned().flatten() else { return Ok((vec![unlocated()], false)) };
+    let place = match rows.first().and_then(|row| row.get(3)) {
+        Some(Some(place)) => place.clone(),
+        Some(None) => return Ok((vec![unlocated()], false)),
+        None => return Ok((Vec::new(), false)),
+    };
     let place = HistoryPlace { schema: place, records: history_sql.records_name().to_owned() };
     let mut reader = HistoryReader { backend, history_sql };
     let mut neighborhood = Neighborhood { place, ..Neighborhood::default() };

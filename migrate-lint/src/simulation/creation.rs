@@ -196,5 +196,6 @@ pub fn create_view(schema: &mut Schema, view: &CreateView, at: HistoryPoint) {
     relation.columns_known = false;
     relation.reads_from = view.reads.iter().map(|name| schema.resolve(name)).collect();
     relation.possible_columns = Arc::new(view.uses.iter().cloned().collect());
+    relation.view_columns = view.output_is_complete.then(|| view.output.as_slice().into());
     schema.put_relation(schema.resolve_new(&view.name), relation);
 }

@@ -66,6 +66,7 @@ pub fn rename_trigger(schema: &mut Schema, table: &ObjectName, from: &str, to: &
 
 /// Renames a column within its table.
 pub fn rename_column(relation: &mut Relation, from: &str, to: &str) {
+    relation.view_columns = None;
     let case_sensitive = relation.case_sensitive;
     let is_column = |name: &str| is_same(case_sensitive, name, from);
     let rename_in = |names: &mut Vec<String>| {

@@ -487,6 +487,9 @@ fn alter_column(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     if cursor.words(&["SET", "STORAGE"]) || cursor.words(&["SET", "COMPRESSION"]) {
         return Some(ActionKind::Catalogue);
     }
+    if cursor.words(&["ADD", "GENERATED"]) {
+        return Some(ActionKind::AddIdentity(column));
+    }
     if cursor.peek_any(&["ADD", "SET", "DROP", "RESTART"]) {
         return Some(ActionKind::Generation(column));
     }

@@ -1,7 +1,7 @@
 //! Parses `CREATE`.
 
 use super::column::{column, constraint, index, index_columns, ty};
-use super::output::{Unnamed, output};
+use super::output::{Unnamed, is_complete, output};
 use super::{condition, skip_past};
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
@@ -402,19 +402,32 @@ fn create_view(cursor: &mut Cursor<'_>, temporary: bool, or_replace: bool) -> Op
         uses.retain(|word| word != "*");
     }
     let whole = reads.len() == 1 && is_whole(cursor);
-    let output = view_columns(cursor);
-    Some(CreateView { name, materialized, or_replace, if_not_exists, temporary, whole, reads, mentions, uses, output })
+    let (output, output_is_complete) = view_columns(cursor);
+    Some(CreateView {
+        name,
+        materialized,
+        or_replace,
+        if_not_exists,
+        temporary,
+        whole,
+        reads,
+        mentions,
+        uses,
+        output,
+        output_is_complete,
+    })
 }
 
-/// The columns of a view: those in parentheses after its name, or else those of the query.
-fn view_columns(cursor: &Cursor<'_>) -> Vec<String> {
+/// The columns of a view, and whether they are all: those in parentheses after its name, or else those of the query.
+fn view_columns(cursor: &Cursor<'_>) -> (Vec<String>, bool) {
     let mut cursor = cursor.clone();
     if let Some((columns, _)) = cursor.columns() {
-        return columns;
+        return (columns, true);
     }
     skip_past(&mut cursor, "AS");
     let is_mysql = cursor.dialect == Dialect::MySql;
-    output(&cursor, if is_mysql { Unnamed::Distinct } else { Unnamed::Derived })
+    let unnamed = if is_mysql { Unnamed::Distinct } else { Unnamed::Derived };
+    (output(&cursor, unnamed), is_complete(&cursor, unnamed))
 }
 
 /// Does the body of a procedure contain `COMMIT` or `ROLLBACK`? The body is a string, so its words are compared directly.

@@ -24,6 +24,12 @@ pub fn output(cursor: &Cursor<'_>, unnamed: Unnamed) -> Vec<String> {
     columns(cursor, unnamed).into_iter().flatten().collect()
 }
 
+/// Are the names of all columns of the query certain?
+pub fn is_complete(cursor: &Cursor<'_>, unnamed: Unnamed) -> bool {
+    let columns = columns(cursor, unnamed);
+    !columns.is_empty() && columns.iter().all(|name| name.as_ref().is_some_and(|name| name != "*"))
+}
+
 /// For each column of the query its name, if it is certain.
 fn columns(cursor: &Cursor<'_>, unnamed: Unnamed) -> Vec<Option<String>> {
     let mut cursor = cursor.clone();
