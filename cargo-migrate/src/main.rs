@@ -13,6 +13,7 @@ mod database_url;
 mod env_file;
 mod file_writer;
 mod git;
+mod harmless_session;
 mod loaded_project;
 mod lock_file_guard;
 mod lock_findings;

@@ -10,7 +10,7 @@ use crate::key::MigrationKey;
 use crate::migration_set::MigrationSet;
 use crate::plan::Step;
 use crate::policy::{OutOfOrder, Policy};
-use crate::resumption::{self, Obstacle, next_statement};
+use crate::resumption::{self, NextStatement, Obstacle, next_statement};
 use crate::script::Script;
 use crate::statement::{self, Reading, Statement};
 use crate::target::Direction;
@@ -220,6 +220,7 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
         let Some(statement) = &statement else { return blocked };
         blocked.note(format!("statement {at} is: {statement}"))
     };
+    let complete = format!("otherwise complete the migration manually, then run `{resolve} --applied`");
     let undo = format!("or undo the statements that ran, then run `{resolve} --not-applied`");
     match obstacle {
         Obstacle::OtherDirection => {
@@ -246,13 +247,13 @@ fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle,
                 .help(format!("if only statements from {at} on were edited, resume there: `{resolve} --skip-to {at}`"))
                 .help(undo)
         }
-        Obstacle::SessionLost { statement } => {
+        Obstacle::SessionLost { statement, next } => {
             let cause = format!("what statement {statement} did in that session{}", lost_statement(ran, statement, reading));
-            needs_lost_session(blocked, &progress, &cause, &resolve, at).help(undo)
+            needs_lost_session(blocked, &progress, &cause, &resume_help(record, &resolve, at, next)).help(complete).help(undo)
         }
-        Obstacle::SessionChanged { names } => {
+        Obstacle::SessionChanged { names, next } => {
             let cause = "what a database function changed in that session: ".to_owned() + &names;
-            needs_lost_session(blocked, &progress, &cause, &resolve, at).help(undo)
+            needs_lost_session(blocked, &progress, &cause, &resume_help(record, &resolve, at, next)).help(complete).help(undo)
         }
         Obstacle::OutcomeUnknown => blocked(progress)
             .help(format!(
@@ -283,16 +284,23 @@ fn completion(row: &MigrationStatus<'_>, record: &Record) -> (String, &'static s
 }
 
 /// The remaining statements may depend on the session that ran the others.
-fn needs_lost_session(
-    blocked: impl Fn(String) -> Divergence,
-    progress: &str,
-    cause: &str,
-    resolve: &str,
-    at: usize,
-) -> Divergence {
+fn needs_lost_session(blocked: impl Fn(String) -> Divergence, progress: &str, cause: &str, resume: &str) -> Divergence {
     blocked(format!("{progress}; the session is lost, and the remaining statements may depend on {cause}"))
-        .help(format!("if the remaining statements do not depend on this, resume at statement {at}: `{resolve} --retry`"))
-        .help(format!("otherwise complete the migration manually, then run `{resolve} --applied`"))
+        .help(format!("if the remaining statements do not depend on this, {resume}"))
+}
+
+/// How to go on, where the remaining statements do not need the lost session.
+fn resume_help(record: &Record, resolve: &str, at: usize, next: NextStatement) -> String {
+    match next {
+        NextStatement::NotDone => format!("resume at statement {at}: `{resolve} --retry`"),
+        NextStatement::OutcomeUnknown if at < record.statements => format!(
+            "check whether statement {at} took effect: if it did not, resume there with `{resolve} --retry`; if it did, resume after it with `{resolve} --skip-to {}`",
+            at + 1
+        ),
+        NextStatement::OutcomeUnknown => format!(
+            "check whether statement {at} took effect: if it did not, resume there with `{resolve} --retry`; if it did, run `{resolve} --applied`"
+        ),
+    }
 }
 
 /// `: ` and the first line of a statement that ran.

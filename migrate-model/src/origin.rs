@@ -84,10 +84,12 @@ impl OriginTable {
     }
 
     /// Whether a table has these columns and a few others, which a team has added. Fewer than four columns are too few to
-    /// recognize a tool by.
+    /// recognize a tool by, unless two of them have names that other tables do not combine.
     pub fn resembles(&self, table: &CatalogTable) -> bool {
         const FEWEST: usize = 4;
-        self.columns.len() >= FEWEST && table.columns.len() <= self.columns.len() + MOST_ADDED && self.is_within(table)
+        let is_distinctive = |name: &str| self.columns.iter().any(|column| column.name == name);
+        let is_known = self.columns.len() >= FEWEST || (is_distinctive("version") && is_distinctive("dirty"));
+        is_known && table.columns.len() <= self.columns.len() + MOST_ADDED && self.is_within(table)
     }
 
     fn is_within(&self, table: &CatalogTable) -> bool {

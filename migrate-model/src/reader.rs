@@ -122,6 +122,37 @@ pub fn tables_scanned_in_block(sql: &str, body: &Range<usize>, dialect: Dialect)
     names
 }
 
+/// A query that reads rows of tables by a condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilteredRead {
+    /// The tables.
+    pub tables: Vec<Name>,
+    /// The words of the query, among them the columns of its conditions.
+    pub words: Vec<String>,
+}
+
+/// The queries of a statement that have a condition: without an index on a column of the condition, each of them reads all rows.
+/// `body`: the body of a block, whose queries are looked at. Statements that change something have effects of their own.
+pub fn filtered_reads(sql: &str, body: Option<&Range<usize>>, dialect: Dialect) -> Vec<FilteredRead> {
+    let decoded = body.map(|body| literal::decoded(sql, body, dialect));
+    let text = decoded.as_deref().unwrap_or(sql);
+    let all = Cursor::new(text, body.cloned().unwrap_or(0..text.len()), dialect);
+    let mut reads = Vec::new();
+    for tokens in all.all().split(|token| token.is_symbol(text, b';')) {
+        let Some((first, last)) = tokens.first().zip(tokens.last()) else { continue };
+        let part = Cursor::new(text, first.start..last.end, dialect);
+        let changes = ["INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "EXECUTE"];
+        let is_filtered = ["WHERE", "SETVAL"].iter().any(|word| part.has_anywhere(word));
+        if is_filtered
+            && part.has_anywhere("SELECT") | part.has_anywhere("PERFORM")
+            && !changes.iter().any(|word| part.has_anywhere(word))
+        {
+            reads.push(FilteredRead { tables: create::reads(&part), words: condition::words(&part) });
+        }
+    }
+    reads
+}
+
 fn scanned(cursor: &Cursor<'_>) -> Vec<Name> {
     let mut table = cursor.clone();
     if table.word("TABLE") && !cursor.has_anywhere("LIMIT") && !cursor.has_anywhere("FETCH") {

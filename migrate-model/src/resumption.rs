@@ -31,13 +31,26 @@ pub enum Obstacle {
     SessionLost {
         /// The number of the statement that left it, counted from 1.
         statement: usize,
+        /// What is known of the next statement.
+        next: NextStatement,
     },
     /// The statements that ran have changed the session, as the server reported, and their text does not show it.
     SessionChanged {
         /// The names of what they changed.
         names: String,
+        /// What is known of the next statement.
+        next: NextStatement,
     },
     /// Whether the next statement took effect is unknown, and it must not run twice.
+    OutcomeUnknown,
+}
+
+/// What is known of the statement that a resumed migration would run first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NextStatement {
+    /// It did not take effect.
+    NotDone,
+    /// It may have taken effect, and must not run twice.
     OutcomeUnknown,
 }
 
@@ -73,22 +86,20 @@ pub fn obstacle(row: &MigrationStatus<'_>, record: &Record, direction: Direction
         return None;
     }
     let done = record.statements_done;
+    // The statement in question is the one that ran, whatever the file contains now.
+    let ran = record.pending_sql.as_ref().map(|text| Script::read(text.clone(), &row.title(), reading).0);
+    let is_interrupted = record.state.interrupted().is_some();
+    let is_unknown = record.state.is_unclear() || (is_interrupted && !can_repeat(ran.as_ref().unwrap_or(script), done, reading));
+    let next = if is_unknown { NextStatement::OutcomeUnknown } else { NextStatement::NotDone };
     let lost = session_effect::lost_state(&script.text, &script.statements, done, reading);
     let has_segments = || plan_script(script, reading, done).has_segments();
     if let Some(statement) = lost.filter(|_| has_segments()) {
-        return Some(Obstacle::SessionLost { statement: statement + 1 });
+        return Some(Obstacle::SessionLost { statement: statement + 1, next });
     }
     if let Some(names) = record.session_changes.clone().filter(|_| has_segments()) {
-        return Some(Obstacle::SessionChanged { names });
+        return Some(Obstacle::SessionChanged { names, next });
     }
-    if record.state.is_unclear() {
-        return Some(Obstacle::OutcomeUnknown);
-    }
-    // The statement in question is the one that ran, whatever the file contains now.
-    let ran = record.pending_sql.as_ref().map(|text| Script::read(text.clone(), &row.title(), reading).0);
-    let is_known = record.state.interrupted().is_none();
-    let can_repeat = can_repeat(ran.as_ref().unwrap_or(script), record.statements_done, reading);
-    (!is_known && !can_repeat).then_some(Obstacle::OutcomeUnknown)
+    is_unknown.then_some(Obstacle::OutcomeUnknown)
 }
 
 /// The number and the first line of the statement that runs next after `done` statements of a text. Session settings are

@@ -108,12 +108,12 @@ pub trait Backend: Send {
     /// Creates the history tables that do not exist yet. Other sessions may create them at the same time.
     async fn create_tables(&mut self, history_sql: &HistorySql) -> Result<(), BackendError>;
 
-    /// Before anything is created: what the first migration states about a database that is still empty, and what has no effect
+    /// Before anything is created: what these migrations state about a database that is still empty, and what has no effect
     /// later.
     ///
     /// # Errors
     /// When the connection is lost.
-    async fn prepare_empty(&mut self, _first: &Script) -> Result<(), BackendError> {
+    async fn prepare_empty(&mut self, _scripts: &[&Script]) -> Result<(), BackendError> {
         Ok(())
     }
 

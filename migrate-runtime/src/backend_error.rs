@@ -252,7 +252,7 @@ impl BackendError {
     pub fn into_read_only_error(self) -> Error {
         let message = format!("the database is read-only: {}", self.message);
         self.add_to(Error::new(ErrorKind::ReadOnly, &codes::READ_ONLY, message)).help(
-            "connect to the primary instead of a replica; for a SQLite file, check that the file and its folder are writable",
+            "connect to the primary instead of a replica, or check the setting `default_transaction_read_only` (PostgreSQL); for a SQLite file, check that the file and its folder are writable",
         )
     }
 

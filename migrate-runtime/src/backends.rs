@@ -294,6 +294,9 @@ fn help_before_an_answer(error: &sqlx::Error) -> Option<&'static str> {
         sqlx::Error::Tls(_) => Some(
             "check that the server supports TLS, and that the files that the TLS parameters specify contain valid certificates and keys",
         ),
+        // MySQL has one SQLSTATE for this and for a database that does not exist.
+        #[cfg(feature = "mysql")]
+        error if mysql::is_full(error) => sqlstate_help("53300"),
         sqlx::Error::Configuration(_) => Some("correct this parameter of the URL, or this environment variable"),
         _ => None,
     }

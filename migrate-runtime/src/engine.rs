@@ -286,7 +286,7 @@ async fn plan_and_run(
         let mut history = recorded.history.clone().unwrap_or_default();
         let interrupted = inspect_interrupted(backend, history_sql, &history, set).await?;
         if interrupted.iter().any(|migration| migration.recovered.is_some()) {
-            complete_tables(backend, history_sql, &recorded, None).await?;
+            complete_tables(backend, history_sql, &recorded, &[]).await?;
         }
         for migration in &interrupted {
             record_recovery(backend, history_sql, &mut history, migration).await?;
@@ -312,7 +312,7 @@ async fn plan_and_run(
         }
         stored_scripts::check_plan(backend, history_sql, &plan, &options.stored_scripts).await?;
         if report.done.is_empty() {
-            complete_tables(backend, history_sql, &recorded, plan.steps.first()).await?;
+            complete_tables(backend, history_sql, &recorded, &plan.steps).await?;
         }
         match run_steps(backend, history_sql, set, &plan, &mut history, options, &mut report).await? {
             Outcome::Finished => return Ok(report),
@@ -356,17 +356,15 @@ async fn complete_tables(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     recorded: &RecordedHistory,
-    first: Option<&Step<'_>>,
+    steps: &[Step<'_>],
 ) -> Result<(), Error> {
     let completeness = completeness::completeness(backend, history_sql, recorded).await;
     match completeness.map_err(|error| error.into_history_error("cannot read the history"))? {
         Completeness::Complete => Ok(()),
         Completeness::RecordsLost(lost) => Err(records_lost(*lost)),
         Completeness::TableMissing => {
-            let prepared = match first.and_then(Step::script) {
-                Some(script) => backend.prepare_empty(script).await,
-                None => Ok(()),
-            };
+            let scripts: Vec<_> = steps.iter().filter_map(Step::script).collect();
+            let prepared = backend.prepare_empty(&scripts).await;
             let created = if prepared.is_ok() { backend.create_tables(history_sql).await } else { prepared };
             let names = history_sql.table_names().map(|name| format!("`{name}`")).join(", ");
             created.map_err(|error| error.into_history_error(&format!("cannot create the history tables {names}")))

@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 /// How deep routines that call each other are followed. What is deeper is unknown.
 const MAX_DEPTH: usize = 4;
 
-/// How long an answer of the catalog holds. Other sessions may change the catalog after each answer, even the latest one.
-const ANSWER_AGE: Duration = Duration::from_secs(1);
+/// How long an answer of the catalog holds. Other sessions may change the catalog after each answer, even the latest one, so this
+/// is about as long as a short migration takes.
+const ANSWER_AGE: Duration = Duration::from_millis(100);
 
 /// For how many names of the next scripts the catalog is asked in one query.
 const NAMES_AHEAD: usize = 500;

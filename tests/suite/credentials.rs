@@ -1,7 +1,7 @@
 //! A server that a file of the repository names gets no secret of the environment, and the reverse. The server of these
 //! tests asks for a password and keeps what it gets.
 
-use migrate_tests::{Binary, TestFolder};
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -116,6 +116,27 @@ fn a_host_of_the_environment_gets_no_secret_of_the_repository() {
     let outcome = binary.variable("DATABASE_URL", &format!("postgres://u@127.0.0.1:{port}/x")).run(&["status"]);
     let received = server.received();
     assert!(received.contains("own"), "{received}{}", outcome.stderr);
+}
+
+/// `session` of a pull request, with the database of CI.
+#[tokio::test]
+async fn lint_runs_no_statement_of_the_repository() {
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        database.execute("CREATE TABLE planted (n text)").await;
+        let folder = project();
+        folder.write(
+            "migrate.toml",
+            &format!("service = 'x'\ndatabase = '{}'\nsession = ['INSERT INTO planted VALUES (1)']\n", kind.dialect().name()),
+        );
+        let binary = Binary::inside(folder.path());
+        for arguments in [&["lint", "-D", &database.url][..], &["new", "added", "-D", &database.url]] {
+            let outcome = binary.run(arguments);
+            assert!(!outcome.stderr.contains("cannot query"), "{}", outcome.stderr);
+            assert_eq!(database.value("SELECT count(*) FROM planted").await, "0", "{arguments:?}");
+        }
+        database.drop().await;
+    }
 }
 
 #[test]

@@ -318,6 +318,13 @@ const PAIRS: &[Pair] = &[
     same(Kind::Sqlite, "-- Text\nPRAGMA main.encoding = 'UTF-16le';\nCREATE TABLE t (id int);"),
     same(Kind::Sqlite, "CREATE TABLE t (id int);\nPRAGMA page_size = 8192;\nPRAGMA auto_vacuum = FULL;"),
     same(Kind::Sqlite, "CREATE TABLE t (id int);\nPRAGMA page_size = 8192;\nVACUUM;"),
+    same(
+        Kind::Sqlite,
+        "BEGIN;\nPRAGMA page_size = 8192;\nSELECT 1;\nPRAGMA auto_vacuum = 1;\nPRAGMA encoding = 'UTF-16be';\nCREATE TABLE t (a text);\nCOMMIT;",
+    ),
+    same(Kind::Sqlite, "PRAGMA page_size;\nPRAGMA quick_check;\nPRAGMA auto_vacuum = 1;\nCREATE TABLE t (a text);"),
+    same(Kind::Sqlite, "PRAGMA user_version = 1;\nPRAGMA encoding = 'UTF-16be';\nCREATE TABLE t (a text);"),
+    same(Kind::Sqlite, "PRAGMA encoding = 'UTF-16';\nCREATE TABLE t (a text);\nINSERT INTO t VALUES ('a');"),
     same(Kind::Sqlite, "PRAGMA user_version = 3;\nPRAGMA page_size = 8192;\nCREATE TABLE t (id int);"),
     // Strings of PostgreSQL.
     Pair {

@@ -200,19 +200,18 @@ async fn a_lent_mariadb_connection_is_put_back() {
         "001_a.up.sql",
         "CREATE TABLE o (n text);\nINSERT INTO o VALUES (@@SESSION.max_statement_time);\nSET @x = 5;\nSET SESSION max_statement_time = 77;\n\
          CREATE TEMPORARY TABLE p AS SELECT 1 AS n;\nINSERT INTO o SELECT n FROM p;\nSET timestamp = 1000000000;\n\
-         INSERT INTO o SELECT YEAR(NOW());\nSET insert_id = 77, last_insert_id = 78;",
+         INSERT INTO o SELECT YEAR(NOW());\nSET @z = 1, @y = 2, @w = 3;\nSET insert_id = 77, last_insert_id = 78;",
     )];
     let set = folder(Kind::MariaDb, &files, "").set(Kind::MariaDb.dialect());
     let mut connection = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
-    sqlx::raw_sql("SET SESSION max_statement_time = 9, @x = 'mine', last_insert_id = 5, timestamp = 86400 * 366")
+    sqlx::raw_sql("SET SESSION max_statement_time = 9, @x = 'mine', last_insert_id = 5, timestamp = 86400 * 366, @z = x'ff00', @y = _latin1 x'e9', @w = 5.25")
         .execute(&mut connection)
         .await
         .unwrap();
     Migrator::new(&set).run(&mut connection).await.unwrap();
-    let question =
-        "SELECT CONCAT_WS(' ', @@SESSION.max_statement_time, @x, @@time_zone, YEAR(NOW()), LAST_INSERT_ID(), @@insert_id)";
+    let question = "SELECT CONCAT_WS(' ', @@SESSION.max_statement_time, @x, @@time_zone, YEAR(NOW()), LAST_INSERT_ID(), @@insert_id, HEX(@z), CHARSET(@y), HEX(@y), @w)";
     let answer: String = sqlx::raw_sql(question).fetch_one(&mut connection).await.unwrap().get(0);
-    assert_eq!(answer, "9.000000 mine +00:00 1971 5 0");
+    assert_eq!(answer, "9.000000 mine +00:00 1971 5 0 FF00 latin1 E9 5.25");
     assert!(sqlx::raw_sql("SELECT * FROM p").fetch_all(&mut connection).await.is_err(), "the temporary table is dropped");
     assert_eq!(database.rows("SELECT n FROM o").await, ["0", "1", "2001"]);
     connection.close().await.unwrap();

@@ -7,6 +7,7 @@ use crate::connection_source::UrlOrigin;
 use crate::database_url::{self, Connection};
 use crate::file_writer;
 use crate::git;
+use crate::harmless_session;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::lock_findings::apart_from_lock;
@@ -351,7 +352,7 @@ async fn applied(
         return Ok(None);
     }
     let failed = |reason: &str| failed(&format!("the database `{url}`"), reason);
-    let migrator = Migrator::new(project.read(folder.set.dialect()).set);
+    let migrator = Migrator::new(harmless_session::of(project, folder.set.dialect()).read(folder.set.dialect()).set);
     match tokio::time::timeout(Duration::from_secs(3), migrator.status(&url)).await {
         Ok(Ok(status)) => {
             let applied = folder.set.iter().filter(|migration| status.history().get(&(&migration.version).into()).is_some());

@@ -5,6 +5,7 @@
 use crate::command::Context;
 use crate::database_url;
 use crate::file_writer;
+use crate::harmless_session;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::migration_files::{self, Numbering};
@@ -84,7 +85,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
 async fn recorded_version(context: &Context<'_>, project: &Project) -> Option<Version> {
     let dialect = loaded_project::dialect_without_database(context, project).ok()?;
     let url = database_url::of(context, project).ok()?;
-    let migrator = Migrator::new(project.read(dialect).set);
+    let migrator = Migrator::new(harmless_session::of(project, dialect).read(dialect).set);
     let status = tokio::time::timeout(MAX_WAIT, migrator.status(&url)).await.ok()?;
     match status {
         Ok(status) => status.history().records().iter().filter_map(|record| record.key.version().cloned()).max(),

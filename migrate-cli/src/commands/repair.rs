@@ -54,6 +54,9 @@ struct Repair {
 async fn repair(service: &Service, arguments: &Arguments, context: &Context<'_>) -> Result<Repair, CommandError> {
     let migrator = Migrator::new(service.set.clone());
     let status = migrator.status(&service.url).await?;
+    if let Some(refusal) = status.refusal().filter(|_| !status.has_lost_records()) {
+        return Err(refusal.into());
+    }
     if let Some(unknown) = arguments.migrations.iter().find(|version| status.history().get(&(*version).into()).is_none()) {
         return Err(CommandError::usage(format!("version {unknown} is not in the history of `{}`", service.name))
             .help("see `cargo migrate status`"));

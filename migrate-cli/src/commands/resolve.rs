@@ -55,6 +55,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let resolution = arguments.resolution();
     let migrator = RunArguments::default().migrator(service, &StopSignal::new(), context.output);
     let status = migrator.status(&service.url).await?;
+    if let Some(refusal) = status.refusal().filter(|_| !status.has_lost_records()) {
+        return Err(refusal.into());
+    }
     let reading = service.set.contents().reading();
     print_evidence(&status, &arguments.migration, reading, context.output);
     let record = status.history().get(&(&arguments.migration).into());

@@ -39,9 +39,13 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
         let count =
             |test: fn(&MigrationState) -> bool| rows.iter().filter(|row| row.migration().is_some() && test(&row.state)).count();
         let partially_applied = count(|state| matches!(state, MigrationState::PartiallyApplied(_)));
+        let is_refused = status.refusal().is_some();
         clean &= partially_applied == 0;
         match (!has_errors, partially_applied, count(|state| *state == MigrationState::CosmeticChange)) {
             (false, ..) => {}
+            (true, ..) if is_refused => {
+                context.output.message(format!("`{}`: not verified, for the reason shown above", service.name));
+            }
             (true, 0, 0) => {
                 context.output.status("Verified", &format!("`{}`: {applied} applied, all match the files", service.name))
             }

@@ -569,7 +569,6 @@ fn set_type(
         relation.indexes.iter().any(|index| index.partial_or_expression && index.mentions.iter().any(|word| word == column))
     });
     let current = definition.and_then(|definition| definition.ty.as_ref());
-    let same = current == Some(ty);
     // A domain is stored as its base type. A change to a domain with constraints checks every value.
     let stored = |ty: &Type, checks: bool| match schema.domains(ty).as_slice() {
         [] => ty.clone(),
@@ -584,7 +583,7 @@ fn set_type(
     let main = match cost {
         Cost::IndexesInUtc if !context.utc => exclusive(Cause::TypeTimeZone).rewriting(),
         Cost::Indexes | Cost::IndexesInUtc if indexed => exclusive(Cause::TypeIndexes).building(),
-        Cost::Free | Cost::Indexes | Cost::IndexesInUtc if in_expression && !same => exclusive(Cause::TypeIndexes).building(),
+        Cost::Free | Cost::Indexes | Cost::IndexesInUtc if in_expression => exclusive(Cause::TypeIndexes).building(),
         Cost::Free | Cost::Indexes | Cost::IndexesInUtc => exclusive(Cause::Catalogue),
         Cost::Rewrite => exclusive(Cause::TypeRewrite).rewriting(),
         Cost::Unknown => exclusive(Cause::TypeUnknown).rewriting(),

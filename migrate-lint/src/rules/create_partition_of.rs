@@ -37,6 +37,10 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::PartitionOf),
-        |impact| format!("creating a partition with `PARTITION OF` blocks reads and writes of `{}`", impact.table),
+        |impact| {
+            let what = if impact.scans { "scans the whole default partition" } else { "blocks reads and writes of" };
+            let lock = if impact.scans { " under ACCESS EXCLUSIVE" } else { "" };
+            format!("creating a partition with `PARTITION OF` {what} `{}`{lock}", impact.table)
+        },
     ));
 }

@@ -3,6 +3,7 @@
 use crate::context::{ParsedStatement, StatementContext};
 use crate::impact::{Cause, Lock};
 use crate::object_name::ObjectName;
+use crate::relation::Index;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
@@ -10,8 +11,9 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::name::Name;
-use migrate_model::reader::{tables_scanned, tables_scanned_in_block};
+use migrate_model::reader::{filtered_reads, tables_scanned, tables_scanned_in_block};
 use migrate_model::syntax::{ActionKind, Syntax};
+use std::ops::Range;
 
 /// Flags slow statements in a transaction that already holds ACCESS EXCLUSIVE on an existing table.
 pub static RULE: Rule = Rule {
@@ -79,6 +81,22 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int); CREATE PROCEDURE p() LANGUAGE plpgsql AS 'BEGIN PERFORM count(*) FROM u; END';",
             "ALTER TABLE t ADD COLUMN c int;\nCALL p();",
         ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int PRIMARY KEY, b text);",
+            "ALTER TABLE t ADD COLUMN c int;\nSELECT EXISTS (SELECT 1 FROM u WHERE b = 'x');",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int PRIMARY KEY, b int);",
+            "ALTER TABLE t ADD COLUMN c int;\nDO $$ BEGIN IF EXISTS (SELECT 1 FROM u WHERE b = 7) THEN RAISE EXCEPTION 'x'; END IF; END $$;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int PRIMARY KEY, b int); CREATE SEQUENCE s;",
+            "ALTER TABLE t ADD COLUMN c int;\nSELECT setval('s', (SELECT max(b) FROM u));",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int PRIMARY KEY, b int);",
+            "ALTER TABLE t ADD COLUMN c int;\nCREATE TEMP TABLE x AS SELECT count(*) FROM u;",
+        ]),
     ],
     not_flagged: &[
         postgres(&[
@@ -90,7 +108,7 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD COLUMN c int;\nEXPLAIN (ANALYZE false) SELECT count(*) FROM u;",
         ]),
         postgres(&[
-            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int PRIMARY KEY);",
             "ALTER TABLE t ADD COLUMN c int;\nDO $$ BEGIN PERFORM id FROM u WHERE id = 1; END $$;",
         ]),
         postgres(&[
@@ -102,7 +120,11 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD COLUMN c int;\nTABLE u LIMIT 1;",
         ]),
         postgres(&[
-            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int);",
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int PRIMARY KEY, b int); CREATE INDEX i ON u (b); CREATE SEQUENCE s;",
+            "ALTER TABLE t ADD COLUMN c int;\nSELECT id FROM u WHERE b = 3; SELECT setval('s', (SELECT max(id) FROM u));",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int); CREATE TABLE u (id int PRIMARY KEY);",
             "ALTER TABLE t ADD COLUMN c int;\nSELECT id FROM u WHERE id = 5;\nSELECT 1 FROM pg_class;",
         ]),
         postgres(&[
@@ -154,19 +176,26 @@ fn slow_work(context: &StatementContext<'_>) -> Option<(String, Option<ObjectNam
         return Some((impact.work().to_owned(), table, Some(context.describe_lock(impact))));
     }
     let description = match context.syntax() {
-        Syntax::CreateTable(table) if table.as_query && !table.temporary => "while a table is filled from a query",
+        Syntax::CreateTable(table) if table.as_query && (!table.temporary || reads_existing_table(context)) => {
+            "while a table is filled from a query"
+        }
         Syntax::CreateView(view) if view.materialized => "while a materialized view is filled",
         Syntax::Insert(insert) if insert.reads_table && !context.is_deployed(&context.schema.resolve(&insert.table)) => {
             "while another table is read"
         }
         Syntax::Query if context.sql.to_ascii_lowercase().contains("pg_sleep") => "while the session sleeps",
-        Syntax::Query | Syntax::Copy { table: None, .. } if reads_existing_table(context) => "while a query reads a whole table",
+        Syntax::Query | Syntax::Copy { table: None, .. }
+            if reads_existing_table(context) || filters_without_index(context, None) =>
+        {
+            "while a query reads a whole table"
+        }
         Syntax::Copy { table: Some(table), from: false } if is_large(context, table) => "while a table is copied",
         Syntax::Copy { table: Some(_), from: true } if loads_many_rows(context) => "while rows are copied into a table",
         Syntax::Do { .. } if context.parsed.in_block => return None,
         Syntax::Do { .. } if context.sql.to_ascii_lowercase().contains("pg_sleep") => "while the session sleeps",
         Syntax::Do { body }
-            if tables_scanned_in_block(context.sql, body, Dialect::Postgres).iter().any(|table| is_large(context, table)) =>
+            if tables_scanned_in_block(context.sql, body, Dialect::Postgres).iter().any(|table| is_large(context, table))
+                || filters_without_index(context, Some(body)) =>
         {
             "while a block reads a whole table"
         }
@@ -182,6 +211,26 @@ fn reads_existing_table(context: &StatementContext<'_>) -> bool {
         return false;
     }
     tables_scanned(context.sql, Dialect::Postgres).iter().any(|name| is_large(context, name))
+}
+
+/// Does a query with a condition mention no column of an index of the table that it reads, so that it reads all rows?
+fn filters_without_index(context: &StatementContext<'_>, body: Option<&Range<usize>>) -> bool {
+    if context.parsed.in_block {
+        return false;
+    }
+    filtered_reads(context.sql, body, Dialect::Postgres).iter().any(|read| {
+        let is_mentioned = |column: &String| read.words.iter().any(|word| word.eq_ignore_ascii_case(column));
+        read.tables.iter().filter(|table| is_large(context, table)).any(|table| {
+            let relation = context.relation(&context.schema.resolve(table));
+            relation.is_some_and(|relation| {
+                let is_table = relation.columns_known && !relation.certainty.is_uncertain();
+                let by_key = relation.indexed().flatten().any(is_mentioned);
+                let by_index =
+                    |index: &Index| index.columns.iter().chain(&index.mentions).any(is_mentioned) || index.partial_or_expression;
+                is_table && !by_key && !relation.indexes.iter().any(by_index)
+            })
+        })
+    })
 }
 
 /// May an existing table have many rows? Those of the system have few.

@@ -73,8 +73,11 @@ pub fn match_foreign(
         _ => None,
     });
     let up_to = up_to.max().filter(|version| {
-        // In a schema that these migrations do not reach, the number alone may be that of any other folder.
-        history.place.schema == place.schema || history.reach == TableReach::Unqualified || set.get(version).is_some()
+        // In a schema that these migrations do not use, the number alone may be that of any other folder.
+        history.place.schema == place.schema
+            || history.reach == TableReach::Unqualified
+            || set.get(version).is_some()
+            || names_schema(set, &history.place.schema)
     });
     let mut matches = ForeignMatches {
         applied: count(ForeignState::Applied),
@@ -101,6 +104,15 @@ pub fn match_foreign(
     }
     matches.add_renumbered(&renumbered(history.origin, &without_record, records), set);
     matches
+}
+
+/// Do the migrations name a schema, for example in `SET search_path`?
+fn names_schema(set: &MigrationSet, schema: &str) -> bool {
+    let is_word = |text: &str| {
+        let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+        words.any(|word| word.eq_ignore_ascii_case(schema))
+    };
+    set.iter().any(|migration| is_word(&migration.up.text))
 }
 
 /// Those of the migrations that are recorded under another version: by their checksum, or where the tool stores none, by their

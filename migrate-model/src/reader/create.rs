@@ -8,6 +8,7 @@ use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::syntax::{CreateIndex, CreateTable, CreateView, Like, ObjectKind, Syntax};
 use crate::token::Kind;
+use std::collections::HashSet;
 
 /// Parses the statement after `CREATE`.
 pub fn create(cursor: &mut Cursor<'_>) -> Option<Syntax> {
@@ -447,6 +448,7 @@ fn is_whole(cursor: &Cursor<'_>) -> bool {
 pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
     let mut cursor = cursor.clone();
     let mut names: Vec<Name> = Vec::new();
+    let mut known = HashSet::new();
     while !cursor.is_at_end() {
         // `FROM` can also be part of an expression.
         if cursor.any(&["EXTRACT", "SUBSTRING", "TRIM", "OVERLAY"]) {
@@ -459,7 +461,7 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
                 let word = cursor.token().is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
                 let Some(name) = word.then(|| cursor.table()).flatten() else { break };
                 // A name before a parenthesis is a function.
-                if !cursor.peek_symbol(b'(') && !names.contains(&name) {
+                if !cursor.peek_symbol(b'(') && known.insert(name.clone()) {
                     names.push(name);
                 }
                 // An alias may precede the comma.
@@ -479,17 +481,13 @@ pub fn reads(cursor: &Cursor<'_>) -> Vec<Name> {
             cursor.skip();
         }
     }
-    // The queries of a `WITH` are not tables: `a AS (SELECT ...)`.
+    // The queries of a `WITH` are not tables: `a AS (SELECT ...)`, `RECURSIVE a`.
     let words: Vec<_> = cursor.all().iter().map(|token| token.text(cursor.sql)).collect();
-    let is_query = |name: &Name| {
-        let defined = words.windows(3).any(|triple| {
-            let begins = ["(", "NOT", "MATERIALIZED"].iter().any(|word| triple[2].eq_ignore_ascii_case(word));
-            triple[0].trim_matches('"').eq_ignore_ascii_case(&name.name) && triple[1].eq_ignore_ascii_case("AS") && begins
-        });
-        let recursive =
-            words.windows(2).any(|pair| pair[0].eq_ignore_ascii_case("RECURSIVE") && pair[1].eq_ignore_ascii_case(&name.name));
-        defined || recursive
-    };
-    names.retain(|name| name.schema.is_some() || !is_query(name));
+    let lower = |word: &str| word.trim_matches('"').to_ascii_lowercase();
+    let begins = |word: &str| ["(", "NOT", "MATERIALIZED"].iter().any(|start| word.eq_ignore_ascii_case(start));
+    let defined = words.windows(3).filter(|triple| triple[1].eq_ignore_ascii_case("AS") && begins(triple[2]));
+    let recursive = words.windows(2).filter(|pair| pair[0].eq_ignore_ascii_case("RECURSIVE"));
+    let queries: HashSet<String> = defined.map(|triple| lower(triple[0])).chain(recursive.map(|pair| lower(pair[1]))).collect();
+    names.retain(|name| name.schema.is_some() || !queries.contains(&name.name.to_ascii_lowercase()));
     names
 }

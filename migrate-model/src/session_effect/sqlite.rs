@@ -3,7 +3,7 @@
 //! Sources: SQLite, "PRAGMA Statements", "ATTACH DATABASE".
 
 use super::reader::creates_temporary;
-use super::{SessionEffect, bare, has, is, is_setting, meaningful};
+use super::{SessionEffect, bare, has, is, meaningful};
 use crate::dialect::Dialect;
 use crate::statement::Statement;
 use crate::token::{Kind, Token};
@@ -59,18 +59,32 @@ fn pragma(sql: &str, tokens: &[Token]) -> SessionEffect {
 /// PRAGMAs that decide the form of a file, and take effect only before its first table. Source: SQLite, "PRAGMA Statements".
 const FORM_PRAGMAS: [&str; 3] = ["auto_vacuum", "encoding", "page_size"];
 
-/// The statements at the start of a script that decide the form of a file which is still empty.
-pub fn file_form<'s>(text: &'s str, statements: &'s [Statement]) -> impl Iterator<Item = &'s str> {
-    let all = statements.iter().map(|statement| statement.sql(text));
-    let leading = all.take_while(|sql| is_form(sql) || is_setting(sql, Dialect::Sqlite));
-    leading.filter(|sql| is_form(sql))
+/// The statements at the start of a script that decide the form of an empty file. What only reads or sets something may precede
+/// them. `None` if the script writes nothing to the file, so that a later script decides.
+pub fn file_form<'s>(text: &'s str, statements: &'s [Statement]) -> Option<Vec<&'s str>> {
+    let mut form = Vec::new();
+    // The first page fixes everything but the encoding.
+    let mut has_page = false;
+    for statement in statements {
+        let sql = statement.sql(text);
+        let tokens = meaningful(sql, Dialect::Sqlite);
+        let name = pragma_name(sql, &tokens);
+        match name.as_deref() {
+            Some("encoding") => form.push(sql),
+            Some(name) if FORM_PRAGMAS.contains(&name) && !has_page => form.push(sql),
+            Some("user_version" | "application_id" | "journal_mode") => has_page = true,
+            Some(_) => {}
+            None if ["BEGIN", "SELECT", "EXPLAIN", "VALUES", "ATTACH"].iter().any(|word| is(&tokens, sql, 0, word)) => {}
+            None => return Some(form),
+        }
+    }
+    has_page.then_some(form)
 }
 
-fn is_form(sql: &str) -> bool {
-    let tokens = meaningful(sql, Dialect::Sqlite);
+fn pragma_name(sql: &str, tokens: &[Token]) -> Option<String> {
     let qualified = usize::from(tokens.get(2).is_some_and(|dot| dot.is_symbol(sql, b'.'))) * 2;
-    let name = tokens.get(1 + qualified).map(|name| bare(name.text(sql)));
-    is(&tokens, sql, 0, "PRAGMA") && name.is_some_and(|name| FORM_PRAGMAS.contains(&name.as_str()))
+    let name = tokens.get(1 + qualified).map(|name| bare(name.text(sql)))?;
+    is(tokens, sql, 0, "PRAGMA").then_some(name)
 }
 
 /// PRAGMAs that read, change the file, or execute an action once. Source: SQLite, "PRAGMA Statements".

@@ -317,7 +317,7 @@ fn error_number(error: &sqlx::Error) -> Option<u16> {
 }
 
 /// Whether the server allows no further connection, in all or of this user.
-fn is_full(error: &sqlx::Error) -> bool {
+pub fn is_full(error: &sqlx::Error) -> bool {
     // ER_CON_COUNT_ERROR; ER_TOO_MANY_USER_CONNECTIONS; ER_USER_LIMIT_REACHED.
     matches!(error_number(error), Some(1040 | 1203 | 1226))
 }

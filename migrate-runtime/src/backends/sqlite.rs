@@ -392,12 +392,14 @@ impl Backend for Sqlite<'_> {
         self.execute_in_transaction(&history_sql.create().join(";\n")).await
     }
 
-    async fn prepare_empty(&mut self, first: &Script) -> Result<(), BackendError> {
-        let pages = self.rows("PRAGMA page_count").await?;
-        if !pages.iter().flatten().flatten().all(|pages| pages == "0") {
+    async fn prepare_empty(&mut self, scripts: &[&Script]) -> Result<(), BackendError> {
+        let tables = self.rows("SELECT CAST(count(*) AS text) FROM sqlite_master").await?;
+        if first(tables).as_deref() != Some("0") {
             return Ok(());
         }
-        for sql in file_form(&first.text, &first.statements) {
+        // In a client, too, the first script that writes to the file decides.
+        let form = scripts.iter().find_map(|script| file_form(&script.text, &script.statements));
+        for sql in form.unwrap_or_default() {
             // The migration itself reports what is wrong with it.
             if let Err(error) = self.execute(sql).await {
                 tracing::debug!(sql, error = error.message, "a setting of the file");

@@ -175,7 +175,7 @@ impl MySql<'_> {
             // Another spelling is the same variable.
             let key = name.to_lowercase().replace(['`', '"', '\''], "");
             if !self.left.contains_key(&key) {
-                let value = self.first_value(&format!("SELECT QUOTE({name})")).await?.unwrap_or_else(|| "NULL".to_owned());
+                let value = self.value_of_variable(&name).await?;
                 self.left.insert(key, format!("SET {name} = {value}"));
                 // A script starts without the variables of the application.
                 if value != "NULL" {
@@ -197,6 +197,18 @@ impl MySql<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The value of a user variable as an expression. A number stays one; the bytes of a string and its collation are kept.
+    async fn value_of_variable(&mut self, name: &str) -> Result<String, BackendError> {
+        let sql = format!(
+            "SELECT CASE WHEN {name} IS NULL THEN 'NULL' WHEN CHARSET({name}) <> 'binary' \
+             THEN CONCAT('_', CHARSET({name}), ' x\"', HEX({name}), '\" COLLATE ', COLLATION({name})) \
+             WHEN CAST({name} AS CHAR) REGEXP '^-?[0-9]+([.][0-9]+)?(e[-+]?[0-9]+)?$' THEN CAST({name} AS CHAR) \
+             ELSE CONCAT('x\"', HEX({name}), '\"') END"
+        );
+        let value = self.first_value(&sql).await?.unwrap_or_else(|| "NULL".to_owned());
+        Ok(value.replace('"', "'"))
     }
 
     /// Puts a lent session back as it was before `prepare`.

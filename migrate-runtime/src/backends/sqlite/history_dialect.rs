@@ -63,7 +63,7 @@ fn since_transaction(before: Duration) -> String {
 /// A column can contain any bytes, also in a text, and a NUL ends the text for `length` and `GLOB`.
 fn digest(column: &str) -> String {
     format!(
-        "CASE WHEN {column} = '' OR (length(CAST({column} AS blob)) = 64 AND length({column}) = 64 AND typeof({column}) = 'text' \
+        "CASE WHEN {column} = '' OR (length({column}) = 64 AND instr({column}, char(0)) = 0 AND typeof({column}) = 'text' \
          AND {column} NOT GLOB '*[^0-9a-f]*') THEN {column} ELSE 'unreadable' END"
     )
 }

@@ -1,0 +1,48 @@
+//! The settings of a project for commands that ask a database and must run nothing that a file of the repository contains.
+
+use migrate_model::dialect::Dialect;
+use migrate_model::files::project::Project;
+use migrate_model::session_effect;
+
+/// The project with those statements of `session` that only set something for the session.
+pub fn of(project: &Project, dialect: Dialect) -> Project {
+    let mut project = project.clone();
+    project.settings.run.session.retain(|statement| is_harmless(statement, dialect));
+    project
+}
+
+fn is_harmless(statement: &str, dialect: Dialect) -> bool {
+    let text = statement.to_ascii_uppercase();
+    // What holds for the server, and what opens or creates a file.
+    let is_wider = ["GLOBAL", "PERSIST", "PASSWORD", "ATTACH"].iter().any(|word| text.contains(word));
+    !is_wider && session_effect::is_setting(statement, dialect)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_settings_of_the_session_are_kept() {
+        for (dialect, statement, expected) in [
+            (Dialect::Postgres, "SET search_path = app", true),
+            (Dialect::Postgres, "SET ROLE owner", true),
+            (Dialect::Postgres, "SELECT set_config('search_path', 'app', false)", true),
+            (Dialect::Postgres, "SELECT set_config('search_path', f(), false)", false),
+            (Dialect::Postgres, "INSERT INTO t VALUES (1)", false),
+            (Dialect::Postgres, "COPY (SELECT 1) TO PROGRAM 'touch x'", false),
+            (Dialect::Postgres, "DO $$ BEGIN DELETE FROM t; END $$", false),
+            (Dialect::Postgres, "SELECT f()", false),
+            (Dialect::MySql, "SET FOREIGN_KEY_CHECKS = 0", true),
+            (Dialect::MySql, "SET GLOBAL general_log = 1", false),
+            (Dialect::MySql, "SET @@global.general_log = 1", false),
+            (Dialect::MySql, "SET @a = f()", false),
+            (Dialect::MySql, "CALL p()", false),
+            (Dialect::Sqlite, "PRAGMA foreign_keys = OFF", true),
+            (Dialect::Sqlite, "ATTACH '/etc/x' AS x", false),
+            (Dialect::Sqlite, "DELETE FROM t", false),
+        ] {
+            assert_eq!(is_harmless(statement, dialect), expected, "{statement}");
+        }
+    }
+}
