@@ -4,6 +4,7 @@ use crate::history::{History, Record, RecordState, RecordedRun};
 use crate::key::MigrationKey;
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
+use crate::visible;
 use std::cmp::Ordering;
 
 /// The state of a version.
@@ -109,8 +110,8 @@ impl<'a> MigrationStatus<'a> {
     pub fn title(&self) -> String {
         match self.sides {
             Sides::File(migration) | Sides::Both(migration, _) => migration.title().to_owned(),
-            Sides::Record(record) if record.name.is_empty() => record.key.to_string(),
-            Sides::Record(record) => format!("{}_{}", record.key, record.name),
+            Sides::Record(record) if record.name.is_empty() => visible::one_line(record.key.as_str()).into_owned(),
+            Sides::Record(record) => visible::one_line(&format!("{}_{}", record.key, record.name)).into_owned(),
         }
     }
 }

@@ -606,6 +606,23 @@ async fn views_and_triggers_elsewhere() {
     }
 }
 
+/// A column of a SQLite history that an expression computes: to read it could need any memory.
+#[tokio::test]
+async fn a_computed_column_is_not_read() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let folder = folder(Kind::Sqlite);
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    binary.ok(&["up"]);
+    database.execute("ALTER TABLE migration_records ADD COLUMN more text AS (hex(zeroblob(100)))").await;
+    folder.write("migrations/002_b.up.sql", "CREATE TABLE b (id int);");
+    for command in ["up", "status"] {
+        let outcome = binary.run(&[command]);
+        let expected = "the column `more` of `main.migration_records` is computed by an expression";
+        assert!(outcome.code == 1 && outcome.stderr.contains(expected), "{command}: {}", outcome.stderr);
+    }
+    database.drop().await;
+}
+
 /// System-versioned tables are ordinary ones, and a history of another tool in them is found.
 #[tokio::test]
 async fn system_versioned_tables_are_read() {

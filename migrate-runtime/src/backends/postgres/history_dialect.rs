@@ -33,8 +33,11 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
     as_text: |expression| format!("CAST({expression} AS pg_catalog.text)"),
     seconds_between: |from, to| {
+        // A row can contain the time `infinity`, from which no other can be subtracted.
         format!(
-            "CAST(CAST(pg_catalog.round(extract(epoch from {to} OPERATOR(pg_catalog.-) {from})) AS bigint) AS pg_catalog.text)"
+            "CASE WHEN pg_catalog.isfinite({to}) AND pg_catalog.isfinite({from}) THEN \
+             CAST(CAST(pg_catalog.round(extract(epoch from {to} OPERATOR(pg_catalog.-) {from})) AS bigint) AS pg_catalog.text) \
+             WHEN {to} OPERATOR(pg_catalog.>) {from} THEN '99999999999' ELSE '-99999999999' END"
         )
     },
     later: |moment, by| format!("({moment} OPERATOR(pg_catalog.+) interval '{} milliseconds')", by.as_millis()),

@@ -153,8 +153,8 @@ impl Postgres<'_> {
         let equal = SYSTEM.equal;
         let sql = format!(
             "SELECT DISTINCT a.pid::pg_catalog.text, a.usename::pg_catalog.text, {CLIENT}, \
-             pg_catalog.concat(pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) \
-             coalesce(a.xact_start, a.backend_start))), ' s ago'), \
+             CAST(pg_catalog.round(extract(epoch from pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) \
+             coalesce(a.xact_start, a.backend_start))) AS pg_catalog.text) OPERATOR(pg_catalog.||) ' s ago', \
              pg_catalog.left(CASE WHEN pg_catalog.starts_with(a.state, 'idle') \
              THEN pg_catalog.concat('(', a.state, ') ', a.query) ELSE a.query END, 200) \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid {equal} l.pid \

@@ -25,7 +25,11 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
             "SELECT {label}, 'trigger', m.name || char(10) || 'this database file' FROM {master} m \
              WHERE lower(m.tbl_name) = lower({name}) AND m.type = 'trigger'"
         );
-        [Some(kind), Some(trigger).filter(|_| purpose == Purpose::Writing)]
+        let schema_name = history_sql.text(schema);
+        let generated = format!(
+            "SELECT {label}, 'generated', x.name FROM pragma_table_xinfo({name}, {schema_name}) x WHERE x.hidden IN (2, 3)"
+        );
+        [Some(kind), Some(generated), Some(trigger).filter(|_| purpose == Purpose::Writing)]
     });
     lookups.flatten().collect::<Vec<String>>().join(" UNION ALL ")
 }
