@@ -340,23 +340,27 @@ impl<'a> StatementContext<'a> {
         needed.max_by_key(|online| (online.algorithm, !online.allows_writes))
     }
 
-    /// The `ALGORITHM` or `LOCK` clause of an `ALTER TABLE` that the server rejects, and the clauses that it accepts.
+    /// The `ALGORITHM` or `LOCK` clause of an `ALTER TABLE` or a `CREATE INDEX` that the server rejects, and the clauses that it
+    /// accepts.
     pub fn refused_algorithm(&self) -> Option<(String, String)> {
-        let alter = self.alter()?;
+        let (table, algorithm, lock) = match self.syntax() {
+            Syntax::CreateIndex(index) => (&index.table, index.algorithm.as_deref(), index.lock.as_deref()),
+            _ => self.alter().map(|alter| (&alter.table, alter.algorithm.as_deref(), alter.lock.as_deref()))?,
+        };
         // With unknown columns the needed algorithm is not certain.
-        self.relation(&self.schema.resolve(&alter.table)).filter(|relation| relation.columns_known)?;
+        self.relation(&self.schema.resolve(table)).filter(|relation| relation.columns_known)?;
         let needed = self.costliest()?;
-        let requested = match alter.algorithm.as_deref() {
+        let requested = match algorithm {
             Some("INSTANT") => Algorithm::Instant,
             Some("NOCOPY") => Algorithm::NoCopy,
             Some("INPLACE") => Algorithm::Inplace,
             _ => Algorithm::Copy,
         };
-        let lock = if needed.allows_writes { "NONE" } else { "SHARED" };
-        let accepted = format!("ALGORITHM={}, LOCK={lock}", needed.algorithm);
+        let possible_lock = if needed.allows_writes { "NONE" } else { "SHARED" };
+        let accepted = format!("ALGORITHM={}, LOCK={possible_lock}", needed.algorithm);
         if needed.algorithm > requested {
             Some((format!("ALGORITHM={requested}"), accepted))
-        } else if !needed.allows_writes && alter.lock.as_deref() == Some("NONE") {
+        } else if !needed.allows_writes && lock == Some("NONE") {
             Some(("LOCK=NONE".to_owned(), accepted))
         } else {
             None

@@ -584,6 +584,10 @@ pub struct CreateIndex {
     pub mentions: Vec<String>,
     /// `ALGORITHM` or `LOCK` is specified (MySQL).
     pub says_how: bool,
+    /// `ALGORITHM`, in upper case (MySQL).
+    pub algorithm: Option<String>,
+    /// `LOCK`, in upper case (MySQL).
+    pub lock: Option<String>,
     pub range: Range<usize>,
 }
 

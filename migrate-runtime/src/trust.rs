@@ -110,9 +110,6 @@ impl UntrustedTable {
                 "`{table}`{whose} has an index, statistics, a check or a generated column with an expression, which can run code of the table owner when a query reads the table"
             ))
             .help(find_out),
-            "generated" => {
-                error(format!("the column `{detail}` of `{table}` is computed by an expression")).help(find_out)
-            }
             "types" => {
                 error(format!("`{table}`{whose} has a column whose type is not a built-in type, so another user may have defined this type"))
                     .help(find_out)

@@ -75,7 +75,10 @@ fn impact(table: ObjectName, online: OnlineDdl, reason: AlterReason) -> Impact {
 }
 
 fn add_index(context: ImpactContext, index: &CreateIndex) -> (OnlineDdl, AlterReason) {
-    if index.special {
+    if index.algorithm.as_deref() == Some("COPY") {
+        let copies_online = context.server.product == Product::MariaDb && context.server.is_at_least(11, 2);
+        (OnlineDdl { allows_writes: copies_online, ..COPY }, AlterReason::CopyRequested)
+    } else if index.special {
         (INPLACE_SHARED, AlterReason::SpecialIndexBuilt)
     } else if context.server.product == Product::MariaDb {
         (NOCOPY, AlterReason::IndexBuilt)

@@ -38,6 +38,17 @@ pub static RULE: Rule = Rule {
         sqlite(&["CREATE TABLE t (a int, A int);"]),
         postgres(&["CREATE TABLE t (a int);", "CREATE VIEW v AS SELECT a, 1 AS a FROM t;"]),
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE n AS SELECT t.a, a FROM t;"]),
+        postgres(&["CREATE TABLE t (a int, b int);", "CREATE VIEW v AS SELECT a IS NULL, b IS NULL FROM t;"]),
+        postgres(&["CREATE TABLE t (a int, b int);", "CREATE VIEW v AS SELECT a IN (1, 2), b BETWEEN 1 AND 2 FROM t;"]),
+        postgres(&["CREATE TABLE t (a int, b int);", "CREATE VIEW v AS SELECT -a, NOT (b > 0) FROM t;"]),
+        postgres(&["CREATE TABLE t (a int, b int);", "CREATE VIEW v AS SELECT a > 0 AND b IS NULL, NOT a > 1 FROM t;"]),
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE n AS SELECT NULL, NULL;"]),
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE n AS SELECT true, false;"]),
+        postgres(&[
+            "CREATE TABLE t (a timestamp);",
+            "CREATE VIEW v AS SELECT a AT TIME ZONE 'UTC', a AT TIME ZONE 'Europe/Paris' FROM t;",
+        ]),
+        postgres(&["CREATE TABLE t (a int);", "CREATE TABLE n AS SELECT interval '1 day', '2 day'::interval;"]),
         mysql(&["CREATE TABLE t (a int);", "CREATE VIEW v AS SELECT a, 1 AS A FROM t;"]),
         mysql(&["CREATE TABLE t (a int);", "CREATE TABLE n SELECT a, 1 AS a FROM t;"]),
         postgres(&[
@@ -67,6 +78,11 @@ pub static RULE: Rule = Rule {
     not_flagged: &[
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN b int, ADD COLUMN IF NOT EXISTS b int;"]),
         postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a, a);"]),
+        postgres(&[
+            "CREATE TABLE t (a int, b int); CREATE VIEW v AS SELECT a IS NULL x, b IS NULL y, a > 0 z, NOT b > 1 w FROM t;",
+        ]),
+        postgres(&["CREATE TABLE t (a timestamp); CREATE VIEW v AS SELECT a AT TIME ZONE 'UTC' x, a AT TIME ZONE 'UTC' FROM t;"]),
+        postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT NULL a, NULL::int b, true c, interval '1 day' d FROM t;"]),
         mysql(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT count(*), count(*) FROM t;"]),
         postgres(&["CREATE TABLE t (a int); CREATE VIEW v AS SELECT a + 1, a, -a AS b, abs(a) FROM t;"]),
         postgres(&["CREATE TABLE t (a int, b int); INSERT INTO t (a, b) VALUES (1, 2);"]),

@@ -7,12 +7,13 @@ use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::{Product, Server};
 use migrate_model::code::Code;
 use migrate_model::finding::Level;
+use migrate_model::syntax::Syntax;
 
 /// Flags an `ALTER TABLE` whose `ALGORITHM` or `LOCK` clause the server does not support for the change.
 pub static RULE: Rule = Rule {
     code: Code::new(
         "mysql-algorithm-refused",
-        "An `ALTER TABLE` specifies an `ALGORITHM` or `LOCK` that the server does not support for this change. The \
+        "An `ALTER TABLE` or a `CREATE INDEX` specifies an `ALGORITHM` or `LOCK` that the server does not support for this change. The \
          server rejects the statement (errors 1845 and 1846). The migration fails, and the table is unchanged.",
     ),
     level: Level::Error,
@@ -37,8 +38,15 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE t (id int PRIMARY KEY, a int);",
             "ALTER TABLE t ADD b int, ADD INDEX i (b), ALGORITHM=NOCOPY, LOCK=NONE;",
         ]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "CREATE INDEX i ON t (a) ALGORITHM=INSTANT;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "CREATE INDEX i ON t (a) ALGORITHM = COPY LOCK = NONE;"]),
     ],
     not_flagged: &[
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, a int);",
+            "CREATE INDEX i ON t (a) COMMENT 'x' ALGORITHM=INPLACE LOCK=NONE;",
+        ]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "CREATE INDEX i ON t (a) ALGORITHM=COPY;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t ADD b int, ALGORITHM=INSTANT;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t ADD INDEX i (a), ALGORITHM=INPLACE, LOCK=NONE;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int);", "ALTER TABLE t MODIFY a bigint, ALGORITHM=COPY, LOCK=SHARED;"]),
@@ -69,8 +77,11 @@ fn accepts_since_11_2(context: &StatementContext<'_>) -> bool {
     let foreign_keys_unchecked = context.foreign_keys_unchecked;
     let newer = ImpactContext { server, utc: false, foreign_keys_unchecked, table_is_empty: false };
     let impacts = impacts(context.schema, context.syntax(), context.sql, newer);
-    let requests_copy =
-        context.alter().is_some_and(|alter| matches!(alter.algorithm.as_deref(), None | Some("COPY" | "DEFAULT")));
+    let algorithm = match context.syntax() {
+        Syntax::CreateIndex(index) => Some(index.algorithm.as_deref()),
+        _ => context.alter().map(|alter| alter.algorithm.as_deref()),
+    };
+    let requests_copy = algorithm.is_some_and(|algorithm| matches!(algorithm, None | Some("COPY" | "DEFAULT")));
     context.server().product == Product::MariaDb
         && requests_copy
         && impacts.iter().filter_map(|impact| impact.online).all(|online| online.allows_writes)

@@ -210,7 +210,8 @@ fn alter_table(cursor: &mut Cursor<'_>) -> Option<AlterTable> {
     Some(alter)
 }
 
-fn equals(cursor: &mut Cursor<'_>, word: &str) -> Option<String> {
+/// The value of a clause such as `ALGORITHM = INPLACE` (MySQL), in upper case.
+pub fn equals(cursor: &mut Cursor<'_>, word: &str) -> Option<String> {
     if cursor.dialect != Dialect::MySql || !cursor.word(word) {
         return None;
     }

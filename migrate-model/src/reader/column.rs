@@ -515,6 +515,8 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
         partial: false,
         mentions: Vec::new(),
         says_how: false,
+        algorithm: None,
+        lock: None,
         range: start..start,
     };
     index_columns(cursor, &mut index, condition::words_of_clause)?;

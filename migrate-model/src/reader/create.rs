@@ -1,5 +1,6 @@
 //! Parses `CREATE`.
 
+use super::alter::equals;
 use super::column::{column, constraint, index, index_columns, ty};
 use super::output::{Unnamed, is_complete, output};
 use super::{condition, skip_past};
@@ -248,12 +249,22 @@ fn create_index(cursor: &mut Cursor<'_>) -> Option<CreateIndex> {
         partial: false,
         mentions: Vec::new(),
         says_how: false,
+        algorithm: None,
+        lock: None,
         range: start..start,
     };
     index_columns(cursor, &mut index, condition::words)?;
     index.partial = cursor.has("WHERE");
     index.says_how = cursor.has("ALGORITHM") || cursor.has("LOCK");
-    cursor.skip_all();
+    while !cursor.is_at_end() {
+        if let Some(algorithm) = equals(cursor, "ALGORITHM") {
+            index.algorithm = Some(algorithm);
+        } else if let Some(lock) = equals(cursor, "LOCK") {
+            index.lock = Some(lock);
+        } else {
+            cursor.skip();
+        }
+    }
     index.range = cursor.since(start);
     Some(index)
 }

@@ -119,7 +119,8 @@ fn item_name(item: &Cursor<'_>, unnamed: Unnamed) -> Option<String> {
     // An alias without `AS`: after a whole expression, or after what can only be the end of one.
     tail.rewind(last);
     let ends_expression = last > 0 && is_end(item, &item.all()[last - 1]);
-    if last > 0 && !is_reserved(&tail) && (expression.is_some() && rest.position() == last || ends_expression) {
+    let may_be_alias = matches!(item.all()[last].kind, Kind::Word | Kind::QuotedName);
+    if last > 0 && may_be_alias && !is_reserved(&tail) && (expression.is_some() && rest.position() == last || ends_expression) {
         return tail.part().filter(|_| tail.is_at_end());
     }
     match (item.dialect, unnamed) {
@@ -155,13 +156,18 @@ const WITHOUT_NAME: &str = "?column?";
 /// Does an operator follow the first operand, and is the last token a part of the last operand, and no alias?
 fn is_operation(item: &Cursor<'_>, after_operand: &Cursor<'_>) -> bool {
     let symbols = b"+-*/%|<>=^&#~!@?";
-    let words = ["AND", "OR", "IN", "LIKE", "ILIKE", "BETWEEN"];
+    let words = ["AND", "OR", "IN", "LIKE", "ILIKE", "BETWEEN", "IS", "NOT"];
     let is_symbol = |token: &Token| symbols.iter().any(|symbol| token.is_symbol(item.sql, *symbol));
     let operates = after_operand.token().is_some_and(is_symbol) || after_operand.peek_any(&words);
     let tokens = item.all();
     let last_two = tokens.len().checked_sub(2).map(|at| (&tokens[at], &tokens[at + 1]));
     let ends = last_two.is_some_and(|(before, last)| {
-        matches!(last.kind, Kind::Number | Kind::Text) || last.is_symbol(item.sql, b')') || is_symbol(before)
+        let is_any = |token: &Token, words: &[&str]| words.iter().any(|word| token.is_word(item.sql, word));
+        matches!(last.kind, Kind::Number | Kind::Text)
+            || last.is_symbol(item.sql, b')')
+            || is_symbol(before)
+            || is_any(before, &["AND", "OR", "NOT", "LIKE", "ILIKE", "BETWEEN"])
+            || is_any(last, &["NULL", "TRUE", "FALSE", "UNKNOWN"])
     });
     operates && ends
 }
@@ -193,6 +199,9 @@ fn expression(cursor: &mut Cursor<'_>) -> Option<Derived> {
             }
         } else if cursor.symbol(b'.') {
             derived = strong(cursor.part()?)?;
+        } else if cursor.words(&["AT", "TIME", "ZONE"]) {
+            operand(cursor)?;
+            derived = strong("timezone")?;
         } else {
             return Some(derived);
         }
@@ -233,6 +242,14 @@ fn operand(cursor: &mut Cursor<'_>) -> Option<Derived> {
             cursor.skip();
             cursor.parenthesis();
             strong("array")
+        }
+        Kind::Word if cursor.word("NULL") => Some(Derived { name: WITHOUT_NAME.to_owned(), weak: true }),
+        Kind::Word if cursor.any(&["TRUE", "FALSE"]) => Some(Derived { name: "bool".to_owned(), weak: true }),
+        Kind::Word if cursor.peek("INTERVAL") => {
+            cursor.skip();
+            let is_text = cursor.token().is_some_and(|token| token.kind == Kind::Text);
+            cursor.skip();
+            is_text.then(|| Derived { name: "interval".to_owned(), weak: true })
         }
         Kind::Word if cursor.peek_any(&["NOT", "NULL", "TRUE", "FALSE", "DISTINCT", "SELECT", "INTERVAL"]) => None,
         Kind::Word | Kind::QuotedName => named(cursor),

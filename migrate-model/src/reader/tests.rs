@@ -391,12 +391,12 @@ fn names_that_follow_from_expressions() {
         ("a || b", Some("?column?")),
         ("a + 1 b", Some("b")),
         ("a + b c", None),
-        ("a AT TIME ZONE 'utc'", None),
-        ("a IS NULL", None),
-        ("NOT a", None),
+        ("a AT TIME ZONE 'utc'", Some("timezone")),
+        ("a IS NULL", Some("?column?")),
+        ("NOT a", Some("?column?")),
         ("t.*", None),
         ("*", None),
-        ("true", None),
+        ("true", Some("bool")),
         ("a -> 'x' b", None),
     ] {
         let Syntax::CreateView(view) = read(&format!("CREATE VIEW v AS SELECT {expression} FROM t"), Dialect::Postgres) else {

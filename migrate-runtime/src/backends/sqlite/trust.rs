@@ -27,7 +27,7 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
         );
         let schema_name = history_sql.text(schema);
         let generated = format!(
-            "SELECT {label}, 'generated', x.name FROM pragma_table_xinfo({name}, {schema_name}) x WHERE x.hidden IN (2, 3)"
+            "SELECT {label}, 'table with the computed column `' || x.name || '`', '' FROM pragma_table_xinfo({name}, {schema_name}) x WHERE x.hidden IN (2, 3)"
         );
         [Some(kind), Some(generated), Some(trigger).filter(|_| purpose == Purpose::Writing)]
     });
