@@ -204,6 +204,12 @@ pub trait Backend: Send {
         false
     }
 
+    /// For a connection of a pool, which the application may have set up: a condition in SQL that its session finds the tables of a
+    /// new one. `prepare` opens a session of our own in its place.
+    fn new_session_condition(&self) -> Option<String> {
+        None
+    }
+
     /// Whether the transaction of a whole script also resets what it has left in its session, so that triggers need not be
     /// known. Valid after `prepare`.
     fn resets_in_transaction(&self) -> bool {

@@ -122,7 +122,9 @@ pub fn history_sql(backend: &dyn Backend, set: &MigrationSet) -> Result<HistoryS
         return Err(Error::new(ErrorKind::WrongDialect, &codes::WRONG_DIALECT, message)
             .help("connect to a database of this type, or correct `database` in `migrate.toml`"));
     }
-    HistorySql::new(backend.history_dialect(), &contents.service, &contents.run.history)
+    let mut history_sql = HistorySql::new(backend.history_dialect(), &contents.service, &contents.run.history)?;
+    history_sql.require_new_session(backend.new_session_condition());
+    Ok(history_sql)
 }
 
 /// Runs under the lock; answers also with the state in which that leaves the connection.

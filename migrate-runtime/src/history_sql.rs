@@ -146,6 +146,8 @@ pub struct HistorySql {
     host: &'static str,
     purpose: Purpose,
     stated_schema: Option<String>,
+    /// While the session is that of the application: a condition that it is as new.
+    new_session: Option<String>,
 }
 
 /// The name of this machine; asked for once.
@@ -194,6 +196,7 @@ impl HistorySql {
             host: host(),
             purpose: Purpose::Reading,
             stated_schema: tables.schema.clone(),
+            new_session: None,
         })
     }
 
@@ -324,6 +327,21 @@ impl HistorySql {
     /// the connection finds. `alias` is that of the table, with a dot.
     fn in_place(&self, alias: &str) -> String {
         if self.tables.schema.is_some() { String::new() } else { (self.dialect.in_place)(self, alias) }
+    }
+
+    /// Reads the summary only if this condition holds for the session, which the application may have changed.
+    pub fn require_new_session(&mut self, condition: Option<String>) {
+        self.new_session = condition;
+    }
+
+    /// Whether it is not certain that the session is as new.
+    pub fn may_read_elsewhere(&self) -> bool {
+        self.new_session.is_some()
+    }
+
+    /// A further condition on the session.
+    fn in_new_session(&self) -> String {
+        self.new_session.as_ref().map_or_else(String::new, |condition| format!(" AND {condition}"))
     }
 
     /// A condition: the row is of this version of this service.

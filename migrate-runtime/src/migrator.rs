@@ -200,8 +200,12 @@ impl Migrator {
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
     pub async fn is_up_to_date<'c>(&self, database: impl Database<'c>) -> Result<bool, Error> {
-        let (mut backend, history_sql) = self.open_reader(database).await?;
-        let currency = summary::currency(&mut *backend, &history_sql, &self.set).await;
+        let (mut backend, mut history_sql) = self.open_reader(database).await?;
+        let mut currency = summary::currency(&mut *backend, &history_sql, &self.set).await;
+        if matches!(currency, Ok(Currency::Unknown)) && history_sql.may_read_elsewhere() {
+            self.prepare(&mut *backend, &mut history_sql).await?;
+            currency = summary::currency(&mut *backend, &history_sql, &self.set).await;
+        }
         let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
         if matches!(currency, Currency::Current | Currency::BesidePartial) || self.set.is_empty() {
             engine::release_clean(backend, &history_sql).await;
@@ -222,7 +226,7 @@ impl Migrator {
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
     pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<StatusReport, Error> {
-        let (mut backend, history_sql) = self.open_reader(database).await?;
+        let (mut backend, history_sql) = self.open_own_reader(database).await?;
         let recorded = first_run::read_history(&mut *backend, &history_sql, &self.set).await?;
         let others = engine::required_histories(&mut *backend, &history_sql, &self.set).await?;
         let has_tables = recorded.history.is_some();
@@ -249,12 +253,24 @@ impl Migrator {
     async fn open_reader<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, HistorySql), Error> {
         let mut backend = database.open(self.reader_options()).await?;
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
-        let session = &self.set.contents().run.session;
-        if !session.is_empty() || backend.may_differ_from_new_session() {
-            let prepared = backend.prepare(&mut history_sql, session, self.options.locking).await;
-            prepared.map_err(|error| error.into_history_error("cannot prepare the session"))?;
+        if !self.set.contents().run.session.is_empty() || backend.may_differ_from_new_session() {
+            self.prepare(&mut *backend, &mut history_sql).await?;
         }
         Ok((backend, history_sql))
+    }
+
+    /// The same, and never with the session of a pool, which the application may have set up.
+    async fn open_own_reader<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, HistorySql), Error> {
+        let (mut backend, mut history_sql) = self.open_reader(database).await?;
+        if history_sql.may_read_elsewhere() {
+            self.prepare(&mut *backend, &mut history_sql).await?;
+        }
+        Ok((backend, history_sql))
+    }
+
+    async fn prepare(&self, backend: &mut dyn Backend, history_sql: &mut HistorySql) -> Result<(), Error> {
+        let prepared = backend.prepare(history_sql, &self.set.contents().run.session, self.options.locking).await;
+        prepared.map_err(|error| error.into_history_error("cannot prepare the session"))
     }
 
     /// The scripts that were stored when these versions were applied: what ran. Reads only.
@@ -267,7 +283,7 @@ impl Migrator {
         migrations: &[&MigrationKey],
         direction: Direction,
     ) -> Result<Vec<Option<String>>, Error> {
-        let (mut backend, history_sql) = self.open_reader(database).await?;
+        let (mut backend, history_sql) = self.open_own_reader(database).await?;
         let mut texts = Vec::with_capacity(migrations.len());
         for migration in migrations {
             let text = session::stored_script(&mut *backend, &history_sql, migration.as_str(), direction).await;

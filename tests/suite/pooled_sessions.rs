@@ -1,7 +1,7 @@
 //! Server sessions behind PgBouncer in transaction mode, which other clients use after a migration: nothing that a script has
 //! left is in them, and what other clients have prepared is.
 
-use migrate_runtime::{DatabaseUrl, Migrator};
+use migrate_runtime::{DatabaseUrl, MigrationState, Migrator};
 use migrate_tests::{Kind, TestDatabase, TestFolder, pgbouncer};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, Row};
@@ -156,4 +156,41 @@ async fn a_library_is_not_loaded_into_a_server_session_of_others() {
         assert_eq!(error.code().name, "needs-session", "{text}: {error}");
     }
     database.drop_by_force().await;
+}
+
+/// A pool sets up each connection of the application. A run opens its own, without that, so readers must not use the other one.
+#[tokio::test]
+async fn what_a_pool_sets_up_does_not_lead_to_another_history() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    database.execute("CREATE SCHEMA app").await;
+    let folder = TestFolder::new(&[("001_a.up.sql", "CREATE TABLE a (id int);")]);
+    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+    let two = TestFolder::new(&[("001_a.up.sql", "CREATE TABLE a (id int);"), ("002_b.up.sql", "CREATE TABLE b (id int);")]);
+    two.write("migrate.toml", "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n[history]\nschema = \"app\"\n");
+    let dialect = Kind::Postgres.dialect();
+    Migrator::new(folder.set(dialect)).run(&database.url).await.unwrap();
+    Migrator::new(two.set(dialect)).run(&format!("{}?options=-csearch_path%3Dapp", database.url)).await.unwrap();
+    two.write("migrate.toml", "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+    let migrator = Migrator::new(two.set(dialect));
+    let pool = |setup: &'static str| {
+        let options = sqlx::postgres::PgPoolOptions::new().max_connections(2);
+        let options = options.after_connect(move |connection, _| {
+            Box::pin(async move { sqlx::raw_sql(setup).execute(connection).await.map(drop) })
+        });
+        options.connect_lazy(&database.url).unwrap()
+    };
+    let (moved, plain) = (pool("SET search_path = app"), pool("SELECT 1"));
+    for pool in [&moved, &plain] {
+        assert!(!migrator.is_up_to_date(pool).await.unwrap());
+        assert!(migrator.status(pool).await.unwrap().migrations().iter().any(|row| row.state == MigrationState::Pending));
+    }
+    assert_eq!(migrator.run(&moved).await.unwrap().done.len(), 1);
+    for pool in [&moved, &plain] {
+        assert!(migrator.is_up_to_date(pool).await.unwrap());
+        assert!(migrator.run(pool).await.unwrap().done.is_empty());
+    }
+    assert_eq!(database.value("SELECT count(*) FROM public.migration_records").await, "2");
+    moved.close().await;
+    plain.close().await;
+    database.drop().await;
 }

@@ -462,6 +462,12 @@ impl Backend for MySql<'_> {
         self.options.is_none()
     }
 
+    fn new_session_condition(&self) -> Option<String> {
+        let options = self.options.as_ref().filter(|_| !self.connection.is_owned())?;
+        let database = options.get_database().map_or_else(|| "NULL".to_owned(), |name| self.history_dialect().literals(&[name]));
+        Some(format!("DATABASE() <=> {database}"))
+    }
+
     fn limits_outlive_transaction(&self) -> bool {
         true
     }

@@ -683,6 +683,17 @@ impl Backend for Postgres<'_> {
         self.is_lent()
     }
 
+    fn new_session_condition(&self) -> Option<String> {
+        let is_pooled = matches!(self.connector, PgConnector::Pooled(_));
+        is_pooled.then(|| {
+            let equal = SYSTEM.equal;
+            format!(
+                "pg_catalog.current_setting('search_path') {equal} (SELECT s.reset_val FROM pg_catalog.pg_settings s \
+                 WHERE s.name {equal} 'search_path') AND CURRENT_USER {equal} SESSION_USER"
+            )
+        })
+    }
+
     fn resets_in_transaction(&self) -> bool {
         self.owns_session()
     }

@@ -20,7 +20,7 @@ impl HistorySql {
             "SELECT {}, {}, {}, {} FROM {} v CROSS JOIN (SELECT \
              {function}count(CASE WHEN state {equal} 'applied' THEN 1 END) AS applied, \
              coalesce({function}sum(CASE WHEN state {equal} 'applied' THEN {} END), 0) AS checksums, \
-             {function}count(CASE WHEN state {unequal} 'applied' THEN 1 END) AS others FROM {} WHERE {}{}) r WHERE v.{}{}",
+             {function}count(CASE WHEN state {unequal} 'applied' THEN 1 END) AS others FROM {} WHERE {}{}) r WHERE v.{}{}{}",
             (self.dialect.digest)("v.digest"),
             text("r.applied"),
             text("r.checksums"),
@@ -31,7 +31,8 @@ impl HistorySql {
             self.is_service(),
             self.in_place(""),
             self.is_service(),
-            self.in_place("v.")
+            self.in_place("v."),
+            self.in_new_session()
         )
     }
 

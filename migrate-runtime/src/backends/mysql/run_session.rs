@@ -64,6 +64,7 @@ impl MySql<'_> {
         locking: LockSettings,
     ) -> Result<(), BackendError> {
         self.open_own().await?;
+        history_sql.require_new_session(None);
         let is_lent = self.options.is_none();
         let first = if is_lent { self.take_over().await? } else { vec![SETTINGS_OF_SERVER.to_owned()] };
         for statement in &first {

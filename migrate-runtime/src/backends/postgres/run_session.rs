@@ -65,6 +65,7 @@ impl Postgres<'_> {
         locking: LockSettings,
     ) -> Result<(), BackendError> {
         self.open_own().await?;
+        history_sql.require_new_session(None);
         // The statements of `session` may decide where the history is.
         let is_lent = self.is_lent();
         let is_known = (session.is_empty() && !is_lent) || history_sql.schema().is_some();
