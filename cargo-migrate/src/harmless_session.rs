@@ -12,6 +12,11 @@ pub fn of(project: &Project, dialect: Dialect) -> Project {
 }
 
 fn is_harmless(statement: &str, dialect: Dialect) -> bool {
+    let statement = statement.trim_end().trim_end_matches(';');
+    // A second statement must not follow, nor be hidden in what only some servers read as a string.
+    if statement.contains([';', '\\']) {
+        return false;
+    }
     let text = statement.to_ascii_uppercase();
     // What holds for the server, and what opens or creates a file.
     let is_wider = ["GLOBAL", "PERSIST", "PASSWORD", "ATTACH"].iter().any(|word| text.contains(word));
@@ -33,6 +38,15 @@ mod tests {
             (Dialect::Postgres, "COPY (SELECT 1) TO PROGRAM 'touch x'", false),
             (Dialect::Postgres, "DO $$ BEGIN DELETE FROM t; END $$", false),
             (Dialect::Postgres, "SELECT f()", false),
+            (Dialect::Postgres, "SET work_mem = '4MB'; INSERT INTO t VALUES (1)", false),
+            (Dialect::Postgres, "SET work_mem = '4MB';", true),
+            (Dialect::Postgres, "SET search_path = app -- why", true),
+            (Dialect::MySql, "SET sql_mode = ''; DELETE FROM t", false),
+            (Dialect::MySql, "SET @a = 'x\\'; DELETE FROM t -- '", false),
+            (Dialect::MySql, "SET @a = (SELECT f())", false),
+            (Dialect::MySql, "SET STATEMENT max_statement_time = 1 FOR DELETE FROM t", false),
+            (Dialect::MySql, "SET sql_mode = '' /*!50000 , GLOBAL general_log = 1 */", false),
+            (Dialect::Sqlite, "PRAGMA foreign_keys = OFF; DELETE FROM t", false),
             (Dialect::MySql, "SET FOREIGN_KEY_CHECKS = 0", true),
             (Dialect::MySql, "SET GLOBAL general_log = 1", false),
             (Dialect::MySql, "SET @@global.general_log = 1", false),

@@ -142,11 +142,8 @@ pub fn filtered_reads(sql: &str, body: Option<&Range<usize>>, dialect: Dialect) 
         let Some((first, last)) = tokens.first().zip(tokens.last()) else { continue };
         let part = Cursor::new(text, first.start..last.end, dialect);
         let changes = ["INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "EXECUTE"];
-        let is_filtered = ["WHERE", "SETVAL"].iter().any(|word| part.has_anywhere(word));
-        if is_filtered
-            && part.has_anywhere("SELECT") | part.has_anywhere("PERFORM")
-            && !changes.iter().any(|word| part.has_anywhere(word))
-        {
+        let has_any = |words: &[&str]| words.iter().any(|word| part.has_anywhere(word));
+        if has_any(&["WHERE", "SETVAL"]) && has_any(&["SELECT", "PERFORM"]) && !has_any(&changes) {
             reads.push(FilteredRead { tables: create::reads(&part), words: condition::words(&part) });
         }
     }

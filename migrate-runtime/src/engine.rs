@@ -595,7 +595,8 @@ async fn run_steps(
     Ok(Outcome::Finished)
 }
 
-/// The triggers that the first of these steps may fire, where what they leave in the session matters, and the tables without transactions.
+/// The triggers that the first of these steps may fire, where what they leave in the session matters, and the tables without
+/// transactions.
 async fn triggers_of(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,

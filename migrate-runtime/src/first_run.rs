@@ -152,13 +152,16 @@ async fn look_around(
     Ok((findings, has_other_tables))
 }
 
+/// Why the history cannot be located, which only PostgreSQL knows.
+pub const UNLOCATED: &str =
+    "no schema of `search_path` exists and can be used by this user, so the history tables cannot be located";
+
+/// What to do about it.
+pub const UNLOCATED_HELP: &str = "grant this user USAGE on a schema, or set `schema` under `[history]` in `migrate.toml`";
+
 /// The history cannot be located, so it is unknown what has been applied.
 fn unlocated() -> Finding {
-    Finding::error(
-        &codes::HISTORY,
-        "no schema of `search_path` exists and can be used by this user, so the history tables cannot be located",
-    )
-    .help("grant this user USAGE on a schema, or set `schema` under `[history]` in `migrate.toml`")
+    Finding::error(&codes::HISTORY, UNLOCATED).help(UNLOCATED_HELP)
 }
 
 /// Whether a table has the name and the columns of a table of the history.

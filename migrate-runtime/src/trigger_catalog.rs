@@ -21,7 +21,8 @@ const MAX_DEPTH: usize = 4;
 /// is about as long as a short migration takes.
 const ANSWER_AGE: Duration = Duration::from_millis(100);
 
-/// For how many names of the next scripts the catalog is asked in one query.
+/// For how many of the next scripts, and for how many names, the catalog is asked in one query: more are not run while it holds.
+const SCRIPTS_AHEAD: usize = 32;
 const NAMES_AHEAD: usize = 500;
 
 /// The names for which the catalog has nothing, so that the next scripts of a run need no query of their own. On MariaDB, each
@@ -48,8 +49,7 @@ impl AbsentNames {
         if !backend.mixes_engines() || names.is_empty() {
             return read(backend, &names).await;
         }
-        let is_recent = self.asked_at.is_some_and(|at| at.elapsed() < ANSWER_AGE);
-        if !is_recent || !self.asked.is_superset(&names) {
+        if !self.covers(&names) {
             self.ask(backend, names.clone(), next).await?;
         }
         if self.absent.is_superset(&names) { Ok(TriggerCatalog::default()) } else { read(backend, &names).await }
@@ -72,21 +72,32 @@ impl AbsentNames {
         mut names: BTreeSet<String>,
         next: impl Iterator<Item = &Script>,
     ) -> Result<(), Error> {
-        for script in next {
+        for script in next.take(SCRIPTS_AHEAD) {
             if names.len() >= NAMES_AHEAD {
                 break;
             }
             names.extend(changed_names(&script.text, &script.statements, backend.dialect()));
         }
-        *self = AbsentNames { asked: names, absent: BTreeSet::new(), asked_at: Some(Instant::now()) };
-        let Some(sql) = backend.triggers_sql(&self.asked.iter().map(String::as_str).collect::<Vec<_>>()) else { return Ok(()) };
+        *self = AbsentNames::default();
+        let asked_at = Instant::now();
+        let Some(sql) = backend.triggers_sql(&names.iter().map(String::as_str).collect::<Vec<_>>()) else { return Ok(()) };
         let rows = backend.query(&sql).await.map_err(unread)?;
-        let present: BTreeSet<String> = rows.iter().filter_map(|row| Some(row.first()?.as_ref()?.to_lowercase())).collect();
-        // For the collation of the server, a name may be equal to one that is written differently.
-        if present.is_subset(&self.asked) {
-            self.absent = self.asked.difference(&present).cloned().collect();
-        }
+        let present = rows.iter().filter_map(|row| Some(row.first()?.as_ref()?.to_lowercase())).collect();
+        *self = AbsentNames::of_answer(names, &present, asked_at);
         Ok(())
+    }
+
+    /// Of the names that were asked for, the catalog has these.
+    fn of_answer(asked: BTreeSet<String>, present: &BTreeSet<String>, asked_at: Instant) -> Self {
+        // For the collation of the server, a name may be equal to one that is written differently. Then nothing is certain.
+        let is_certain = present.is_subset(&asked);
+        let absent = asked.difference(present).filter(|_| is_certain).cloned().collect();
+        AbsentNames { asked, absent, asked_at: Some(asked_at) }
+    }
+
+    /// Does the last answer say of all these names whether the catalog has them?
+    fn covers(&self, names: &BTreeSet<String>) -> bool {
+        self.asked_at.is_some_and(|at| at.elapsed() < ANSWER_AGE) && self.asked.is_superset(names)
     }
 }
 
@@ -217,5 +228,46 @@ fn add(bodies: &mut HashMap<String, Vec<RoutineBody>>, rows: Vec<TextRow>) {
         let Some(name) = columns.next().flatten() else { continue };
         let body = columns.next().flatten().map_or(RoutineBody::Hidden, RoutineBody::Sql);
         bodies.entry(name.to_lowercase()).or_default().push(body);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use migrate_model::dialect::Dialect;
+
+    fn names(text: &str) -> BTreeSet<String> {
+        text.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn an_answer_holds_until_it_is_old_or_a_script_may_have_changed_it() {
+        let script = |sql: &str| Script::read(sql.to_owned(), "", Dialect::MySql).0;
+        let now = Instant::now;
+        let answer = || AbsentNames::of_answer(names("a b c"), &names("c"), now() + ANSWER_AGE);
+        assert!(answer().covers(&names("a c")) && !answer().covers(&names("a d")));
+        assert_eq!(answer().absent, names("a b"));
+        assert!(!AbsentNames::default().covers(&names("a")));
+        assert!(
+            now()
+                .checked_sub(ANSWER_AGE)
+                .is_some_and(|old| { !AbsentNames::of_answer(names("a"), &names(""), old).covers(&names("a")) })
+        );
+        for (sql, covered, uncovered) in [
+            ("CREATE TABLE a (id int); INSERT INTO b VALUES (1)", "b c", "a"),
+            ("ALTER TABLE B ADD COLUMN x int", "a c", "b"),
+            ("CREATE TRIGGER x BEFORE INSERT ON z FOR EACH ROW SET @x = 1", "", "a"),
+            ("RENAME TABLE y TO z", "", "b"),
+        ] {
+            let mut answer = answer();
+            answer.forget_defined(Some(&script(sql)));
+            assert!(covered.is_empty() || answer.covers(&names(covered)), "{sql}");
+            assert!(!answer.covers(&names(uncovered)), "{sql}");
+        }
+        let mut unknown = answer();
+        unknown.forget_defined(None);
+        assert!(!unknown.covers(&names("a")));
+        // The server has found a name that is written differently.
+        assert_eq!(AbsentNames::of_answer(names("a b"), &names("\u{e4}"), now()).absent, names(""));
     }
 }

@@ -125,10 +125,9 @@ async fn lint_runs_no_statement_of_the_repository() {
         let database = TestDatabase::new(kind).await;
         database.execute("CREATE TABLE planted (n text)").await;
         let folder = project();
-        folder.write(
-            "migrate.toml",
-            &format!("service = 'x'\ndatabase = '{}'\nsession = ['INSERT INTO planted VALUES (1)']\n", kind.dialect().name()),
-        );
+        let setting = if kind == Kind::Postgres { "SET work_mem = 4096" } else { "SET autocommit = 1" };
+        let session = format!("session = ['INSERT INTO planted VALUES (1)', '{setting}; INSERT INTO planted VALUES (2)']");
+        folder.write("migrate.toml", &format!("service = 'x'\ndatabase = '{}'\n{session}\n", kind.dialect().name()));
         let binary = Binary::inside(folder.path());
         for arguments in [&["lint", "-D", &database.url][..], &["new", "added", "-D", &database.url]] {
             let outcome = binary.run(arguments);

@@ -38,9 +38,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::PartitionOf),
         |impact| {
-            let what = if impact.scans { "scans the whole default partition" } else { "blocks reads and writes of" };
-            let lock = if impact.scans { " under ACCESS EXCLUSIVE" } else { "" };
-            format!("creating a partition with `PARTITION OF` {what} `{}`{lock}", impact.table)
+            let table = &impact.table;
+            let what = if impact.scans {
+                format!("scans the whole default partition `{table}` under ACCESS EXCLUSIVE")
+            } else {
+                format!("blocks reads and writes of `{table}`")
+            };
+            format!("creating a partition with `PARTITION OF` {what}")
         },
     ));
 }

@@ -274,7 +274,7 @@ fn classify(entry: &fs::DirEntry, folder: &Path, prefix: &str, boundary: &Bounda
     if name.starts_with('.') || name == lock_file::FILE || name == settings::FILE {
         return Entry::Skipped;
     }
-    // Listing the folder tells the kind of most entries.
+    // Listing the folder tells the kind of most entries. Of a link, and where it does not tell, the target is asked.
     let listed = entry.file_type().ok().filter(|kind| !kind.is_symlink());
     let is_link = listed.is_none() && entry.path().is_symlink();
     let kind = listed.map_or_else(|| fs::metadata(entry.path()).map(|metadata| metadata.file_type()), Ok);

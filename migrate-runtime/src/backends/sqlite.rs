@@ -397,7 +397,7 @@ impl Backend for Sqlite<'_> {
         if first(tables).as_deref() != Some("0") {
             return Ok(());
         }
-        // In a client, too, the first script that writes to the file decides.
+        // In a client, too, the first script that writes to the file decides. Without one, there is nothing to decide yet.
         let form = scripts.iter().find_map(|script| file_form(&script.text, &script.statements));
         for sql in form.unwrap_or_default() {
             // The migration itself reports what is wrong with it.

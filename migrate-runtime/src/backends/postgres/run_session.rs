@@ -8,6 +8,7 @@ use super::{Charset, Postgres, SYSTEM, endpoint, pooled_session, read_error, tab
 use crate::backend::{Backend, UnitRun};
 use crate::backend_error::BackendError;
 use crate::backends::connect_instead;
+use crate::first_run::{UNLOCATED, UNLOCATED_HELP};
 use crate::history_sql::HistorySql;
 use crate::lease::Lease;
 use crate::mentions::{Mention, Mentions};
@@ -184,11 +185,8 @@ impl Postgres<'_> {
                 Ok(())
             }
             None => {
-                let mut error = BackendError::own(
-                    "no schema of `search_path` exists and can be used by this user, so the history tables cannot be located",
-                );
-                error.hint =
-                    Some("grant this user USAGE on a schema, or set `schema` under `[history]` in `migrate.toml`".into());
+                let mut error = BackendError::own(UNLOCATED);
+                error.hint = Some(UNLOCATED_HELP.into());
                 Err(error)
             }
         }
