@@ -362,3 +362,17 @@ async fn found_rows_are_those_of_the_script() {
         database.drop().await;
     }
 }
+
+/// The dump of a binary log sets the number of the connection, which the lock does not depend on.
+#[tokio::test]
+async fn a_script_may_set_the_number_of_its_connection() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let files = [
+        ("001_a.up.sql", "SET @@SESSION.pseudo_thread_id = 7;\nCREATE TABLE a (n INT);\nINSERT INTO a VALUES (1);"),
+        ("002_b.up.sql", "INSERT INTO a SELECT CONNECTION_ID() = 7;"),
+    ];
+    let (done, messages) = up(&database.url, &folder(Kind::MariaDb, &files));
+    assert!(done, "{messages}");
+    assert_eq!(database.rows("SELECT n FROM a").await, ["1", "0"], "the next migration has the number of its own connection");
+    database.drop().await;
+}

@@ -88,6 +88,8 @@ pub struct MySql<'c> {
     original_role: Option<String>,
     /// The migration lock, unless it is a session-level lock.
     lease: Option<Lease>,
+    /// The number of the connection that has acquired the session-level lock. A script may change what `CONNECTION_ID()` returns.
+    lock_holder: Option<String>,
 }
 
 impl<'c> MySql<'c> {
@@ -108,6 +110,7 @@ impl<'c> MySql<'c> {
             role: SessionRole::default(),
             original_role: None,
             lease: None,
+            lock_holder: None,
         }
     }
 
@@ -115,7 +118,10 @@ impl<'c> MySql<'c> {
     fn guard(&self, history_sql: &HistorySql) -> Vec<String> {
         let held = match &self.lease {
             Some(lease) => lease.held_condition(history_sql),
-            None => format!("coalesce(IS_USED_LOCK({}) = CONNECTION_ID(), 0)", self.lock_name(history_sql)),
+            None => {
+                let holder = self.lock_holder.as_deref().unwrap_or("NULL");
+                format!("coalesce(IS_USED_LOCK({}) = {holder}, 0)", self.lock_name(history_sql))
+            }
         };
         // A conditional `SIGNAL` is possible only in a routine. A scalar subquery that returns two rows is an error anywhere.
         let check = format!("SELECT (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 2) two WHERE NOT {held})");

@@ -7,6 +7,7 @@ use crate::connection::TextRow;
 use crate::event::SessionInfo;
 use crate::history_sql::HistorySql;
 use crate::lease::{self, LeaseConnection};
+use crate::session::only_row;
 use crate::sql_message::strip_own_sql;
 use async_trait::async_trait;
 
@@ -27,8 +28,10 @@ impl MySql<'_> {
 
     pub(super) async fn try_session_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         let name = self.lock_name(history_sql);
-        match self.first_value(&format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR)")).await?.as_deref() {
-            Some("1") => {}
+        let sql = format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR), CAST(IS_USED_LOCK({name}) AS CHAR)");
+        let mut row = only_row(self.rows(&sql).await?).unwrap_or_default().into_iter();
+        match row.next().flatten().as_deref() {
+            Some("1") => self.lock_holder = row.next().flatten(),
             Some(_) => return Ok(false),
             None => return Err(BackendError::own("`GET_LOCK` returned NULL: the server could not create the lock")),
         }
