@@ -3,10 +3,10 @@
 use crate::context::StatementContext;
 use crate::dependents::Part;
 use crate::object_name::ObjectName;
-use crate::relation::Column;
-use crate::relation::{Constraint, ConstraintKind, Relation};
+use crate::relation::{Column, Constraint, ConstraintKind, Index, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
+use crate::schema::Schema;
 use crate::server::Product;
 use crate::simulation::truncated_tables;
 use migrate_model::code::Code;
@@ -20,7 +20,8 @@ pub static RULE: Rule = Rule {
         "drop-with-dependents",
         "PostgreSQL rejects a `DROP` without `CASCADE` if other objects depend on the dropped object (error 2BP01). \
          This applies to a table referenced by a foreign key or a view, a schema that contains objects, a type used \
-         by a column or a domain, a key referenced by a foreign key, and a function used by a trigger. PostgreSQL \
+         by a column or a domain, a key or a unique index referenced by a foreign key, the index of a constraint, and a \
+         function used by a trigger. PostgreSQL \
          also rejects a `TRUNCATE` without `CASCADE` if a foreign key of another table references the truncated \
          table (error 0A000). Down migrations often fail with error 2BP01 because they drop objects in the order of \
          creation.",
@@ -71,6 +72,12 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE a (id int); CREATE VIEW v AS SELECT id FROM a; CREATE VIEW w AS SELECT id FROM v;",
             "-- migrate: phase contract\nDROP VIEW v;",
+        ]),
+        postgres(&["CREATE TABLE a (id int, k int UNIQUE);", "-- migrate: phase contract\nDROP INDEX a_k_key;"]),
+        postgres(&["CREATE TABLE a (id int PRIMARY KEY);", "-- migrate: phase contract\nDROP INDEX CONCURRENTLY a_pkey;"]),
+        postgres(&[
+            "CREATE TABLE a (k int); CREATE UNIQUE INDEX u ON a (k); CREATE TABLE b (k int REFERENCES a (k));",
+            "-- migrate: phase contract\nDROP INDEX u;",
         ]),
     ],
     not_flagged: &[
@@ -135,6 +142,14 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (a_id int CONSTRAINT f REFERENCES a (id));",
             "-- migrate: phase contract\nALTER TABLE b DROP CONSTRAINT f; DROP TABLE a;",
         ]),
+        postgres(&[
+            "CREATE TABLE a (k int); CREATE UNIQUE INDEX u ON a (k); CREATE UNIQUE INDEX w ON a (k, k); CREATE TABLE b (k int);",
+            "-- migrate: phase contract\nDROP INDEX u; DROP INDEX w;",
+        ]),
+        postgres(&[
+            "CREATE TABLE a (k int CONSTRAINT c UNIQUE);",
+            "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT c; CREATE INDEX c ON a (k); DROP INDEX c;",
+        ]),
     ],
     verification: Verification::Refused,
 };
@@ -160,7 +175,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     for (table, action, range) in context.actions() {
         let ActionKind::DropConstraint { name, cascade: false, .. } = action else { continue };
         let Some(relation) = context.relation(&table) else { continue };
-        if let Some(child) = referencing_table(context, &table, relation, name) {
+        let key = relation.constraint(name).map(|constraint| &constraint.kind);
+        let Some(ConstraintKind::Primary(columns) | ConstraintKind::Unique(columns)) = key else { continue };
+        if let Some(child) = referencing_table(context, &table, relation, columns, name) {
             let message = format!("cannot drop `{name}`: a foreign key of `{child}` depends on it");
             findings.add(RuleFinding::new(message).at(range));
         }
@@ -202,6 +219,7 @@ fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName
         ObjectKind::Routine if context.sql.contains("()") || !context.sql.contains('(') => {
             schema.callers(key).map(|(trigger, table)| format!("trigger `{trigger}` on `{table}`")).collect()
         }
+        ObjectKind::Index => dependent_of_index(context, key).into_iter().collect(),
         ObjectKind::Schema => {
             let is_certain = |part: &Part| match part {
                 Part::Relation(name) => schema.relation(name).is_some_and(|relation| !relation.certainty.is_uncertain()),
@@ -213,18 +231,55 @@ fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName
     }
 }
 
-/// A table whose foreign key references the columns of this key, unless another key or unique index covers them.
-fn referencing_table(context: &StatementContext<'_>, table: &ObjectName, relation: &Relation, name: &str) -> Option<ObjectName> {
-    let (ConstraintKind::Primary(columns) | ConstraintKind::Unique(columns)) = &relation.constraint(name)?.kind else {
-        return None;
+/// The constraint that an index belongs to, or a foreign key that depends on it.
+fn dependent_of_index(context: &StatementContext<'_>, index: &ObjectName) -> Option<String> {
+    let Some(table) = context.schema.table_of_index(None, index) else {
+        let (constraint, table) = constraint_of_index(context.schema, index)?;
+        return Some(format!("constraint `{}` of `{table}`", constraint.name));
     };
+    let relation = context.relation(table).filter(|relation| !relation.certainty.is_uncertain())?;
+    let is_dropped = |other: &&Index| other.name.as_deref() == Some(index.name());
+    let dropped = relation.indexes.iter().find(is_dropped)?;
+    let is_key = dropped.unique && !dropped.partial_or_expression && !dropped.certainty.is_uncertain();
+    let child = is_key.then(|| referencing_table(context, table, relation, &dropped.columns, index.name())).flatten()?;
+    Some(format!("a foreign key of `{child}`"))
+}
+
+/// The constraint with the name of an index, and its table. Only names as PostgreSQL generates them are looked for, because this
+/// searches all tables.
+fn constraint_of_index<'a>(schema: &'a Schema, index: &ObjectName) -> Option<(&'a Constraint, &'a ObjectName)> {
+    if !["_pkey", "_key", "_excl"].iter().any(|suffix| index.name().ends_with(suffix)) {
+        return None;
+    }
+    let has_index = |constraint: &Constraint| {
+        let has_index =
+            matches!(constraint.kind, ConstraintKind::Primary(_) | ConstraintKind::Unique(_) | ConstraintKind::Exclude);
+        has_index && !constraint.certainty.is_uncertain()
+    };
+    schema.relations().filter(|(_, relation)| !relation.certainty.is_uncertain()).find_map(|(table, relation)| {
+        let constraint = relation.constraint(index.name()).filter(|constraint| has_index(constraint))?;
+        (schema.in_same_schema(table, index.name()) == *index).then_some((constraint, table))
+    })
+}
+
+/// A table whose foreign key references these columns of the key or the unique index with this name, unless another one covers
+/// them.
+fn referencing_table(
+    context: &StatementContext<'_>,
+    table: &ObjectName,
+    relation: &Relation,
+    columns: &[String],
+    name: &str,
+) -> Option<ObjectName> {
     let is_same = |others: &[String]| others.len() == columns.len() && others.iter().all(|other| columns.contains(other));
     let is_other_key = |constraint: &Constraint| match &constraint.kind {
         ConstraintKind::Primary(others) | ConstraintKind::Unique(others) => constraint.name != name && is_same(others),
         _ => false,
     };
     let is_otherwise_unique = relation.constraints.iter().any(is_other_key)
-        || relation.indexes.iter().any(|index| index.unique && !index.partial_or_expression && is_same(&index.columns));
+        || relation.indexes.iter().any(|index| {
+            index.name.as_deref() != Some(name) && index.unique && !index.partial_or_expression && is_same(&index.columns)
+        });
     let references_key = |child: &ObjectName| {
         let mut constraints = context.relation(child).into_iter().flat_map(|relation| &relation.constraints);
         constraints.any(|constraint| match &constraint.kind {
