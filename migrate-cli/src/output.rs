@@ -139,6 +139,11 @@ impl Output {
         self.stdout(&visible::lines(text.as_ref()));
     }
 
+    /// Prints a command for a CI system to stdout, whose parts are escaped.
+    pub fn ci_command(&self, text: &str) {
+        self.stdout(&visible::ci_command(text));
+    }
+
     fn stdout(&self, text: &str) {
         let written = writeln!(anstream::stdout(), "{text}");
         // A reader that closes the pipe, such as `head`, is not a failure.

@@ -1,11 +1,13 @@
 //! Text of files, names, histories and servers as it is shown: characters that a terminal or a reader of code would obey
 //! instead of showing are written as their code.
 //!
-//! All output for people passes here, and all findings, so that no text can erase, hide or reorder what is around it.
+//! All output for people passes here, and all findings, so that no text can erase, hide or reorder what is around it. The log of
+//! a CI system is also a channel of commands: a line of a file must not set a variable of the build, or hide the findings.
 
 use crate::finding::Finding;
 use crate::place::Place;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Whether a character has an effect instead of a form: controls of terminals (C0 and C1), of the direction of text, and
 /// characters without a width. Those that join letters are left, because languages and symbols need them.
@@ -18,26 +20,49 @@ pub fn is_hidden(letter: char) -> bool {
 
 /// A text of several lines: line ends and tabs stay.
 pub fn lines(text: &str) -> Cow<'_, str> {
-    let text_without_line_ends = text.split("\r\n");
-    if !text_without_line_ends.flat_map(str::chars).any(|letter| is_hidden(letter) && !"\n\t".contains(letter)) {
+    lines_with(text, CommandFilter::On)
+}
+
+/// Like [`lines`], for a text that is a command for a CI system.
+pub fn ci_command(text: &str) -> Cow<'_, str> {
+    lines_with(text, CommandFilter::Off)
+}
+
+/// Whether the commands for CI systems in a text are made ineffective.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CommandFilter {
+    On,
+    Off,
+}
+
+fn lines_with(text: &str, filter: CommandFilter) -> Cow<'_, str> {
+    let mut letters = text.split("\r\n").flat_map(str::chars);
+    let has_hidden = letters.any(|letter| is_hidden(letter) && !"\n\t".contains(letter));
+    if !has_hidden && (filter == CommandFilter::Off || !has_command(text)) {
         return Cow::Borrowed(text);
     }
-    let parts: Vec<String> = text.split("\r\n").map(|part| escaped(part, |letter| "\n\t".contains(letter))).collect();
+    let visible = |part: &str| escaped(part, 0..part.len(), filter, |letter| "\n\t".contains(letter));
+    let parts: Vec<String> = text.split("\r\n").map(visible).collect();
     Cow::Owned(parts.join("\r\n"))
 }
 
 /// A text of one line, such as a name: no line end stays.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) {
+    if !text.chars().any(is_hidden) && !has_command(text) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(escaped(text, |_| false))
+    Cow::Owned(escaped(text, 0..text.len(), CommandFilter::On, |_| false))
 }
 
-fn escaped(text: &str, is_kept: fn(char) -> bool) -> String {
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for letter in text.chars() {
+/// A part of a text.
+fn escaped(text: &str, range: Range<usize>, filter: CommandFilter, is_kept: fn(char) -> bool) -> String {
+    let mut escaped = String::with_capacity(range.len() + 16);
+    let part = text.get(range.clone()).unwrap_or_default();
+    for (at, letter) in part.char_indices() {
         match letter {
+            '#' | ':' if filter == CommandFilter::On && is_command(text, range.start + at) => {
+                escaped.extend(letter.escape_unicode())
+            }
             '\n' if !is_kept(letter) => escaped.push_str("\\n"),
             '\r' => escaped.push_str("\\r"),
             letter if is_hidden(letter) && !is_kept(letter) => escaped.extend(letter.escape_unicode()),
@@ -47,11 +72,34 @@ fn escaped(text: &str, is_kept: fn(char) -> bool) -> String {
     escaped
 }
 
+fn has_command(text: &str) -> bool {
+    (text.contains("##") || text.contains("::")) && text.match_indices(['#', ':']).any(|(at, _)| is_command(text, at))
+}
+
+/// Whether a CI system executes a command that starts at this byte. GitHub reads `::name::` at the start of a line and `##[name]`
+/// anywhere (actions/runner, `ActionCommand.cs`), Azure Pipelines reads `##vso[` anywhere (its "Logging commands"), and TeamCity
+/// `##teamcity[` ("Service messages").
+fn is_command(text: &str, at: usize) -> bool {
+    let rest = &text[at..];
+    if let Some(name) = rest.strip_prefix("##") {
+        let starts_with = |word: &str| name.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        return ["[", "vso[", "teamcity["].into_iter().any(starts_with);
+    }
+    let Some(command) =
+        rest.strip_prefix("::").filter(|command| command.starts_with(|letter: char| letter.is_ascii_alphabetic()))
+    else {
+        return false;
+    };
+    let line = command.split(['\n', '\r']).next().unwrap_or_default();
+    let before = text[..at].rsplit(['\n', '\r']).next().unwrap_or_default();
+    before.trim_start().is_empty() && line.contains("::")
+}
+
 /// A JSON text in which no character is hidden: the same document, with escapes.
 pub fn json(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        if !is_hidden(letter) || letter == '\n' {
+    for (at, letter) in text.char_indices() {
+        if (!is_hidden(letter) || letter == '\n') && !(letter == '#' && is_command(text, at)) {
             escaped.push(letter);
             continue;
         }
@@ -69,6 +117,8 @@ pub fn finding(finding: &Finding) -> Cow<'_, Finding> {
     let is_visible_place = |place: &Place| {
         let span = place.span.as_ref();
         !place.file.chars().chain(span.into_iter().flat_map(|span| span.line_text.chars())).any(is_hidden_in_line)
+            && !has_command(&place.file)
+            && !span.is_some_and(|span| has_command(&span.line_text))
     };
     let mut texts = [message].into_iter().chain(notes).chain(help);
     if texts.all(is_visible) && place.as_ref().is_none_or(is_visible_place) {
@@ -82,8 +132,7 @@ pub fn finding(finding: &Finding) -> Cow<'_, Finding> {
     if let Some(place) = place {
         place.file = one_line(&place.file).into_owned();
         if let Some(span) = &mut place.span {
-            let visible =
-                |range: std::ops::Range<usize>| escaped(span.line_text.get(range).unwrap_or_default(), |letter| letter == '\t');
+            let visible = |range: Range<usize>| escaped(&span.line_text, range, CommandFilter::On, |letter| letter == '\t');
             let (before, part) = (visible(0..span.part.start), visible(span.part.clone()));
             let after = visible(span.part.end..span.line_text.len());
             span.part = before.len()..before.len() + part.len();
@@ -114,6 +163,25 @@ mod tests {
         ] {
             assert_eq!((&*lines(text), &*one_line(text)), (several, one));
         }
+    }
+
+    #[test]
+    fn no_text_is_a_command_for_a_ci_system() {
+        for (text, expected) in [
+            ("::add-mask::x", "\\u{3a}:add-mask::x"),
+            ("a\n  ::error file=a.sql::x\n::int", "a\n  \\u{3a}:error file=a.sql::x\n::int"),
+            ("a::b::c, '::text'", "a::b::c, '::text'"),
+            ("x ##vso[task.setvariable variable=PATH]y", "x \\u{23}#vso[task.setvariable variable=PATH]y"),
+            ("##[add-mask]x ## [y] ###[z]", "\\u{23}#[add-mask]x ## [y] #\\u{23}#[z]"),
+            ("##TeamCity[x]", "\\u{23}#TeamCity[x]"),
+        ] {
+            assert_eq!(lines(text), expected);
+            assert_eq!(ci_command(text), text);
+        }
+        assert_eq!(json("\"##vso[x]\""), "\"\\u0023#vso[x]\"");
+        static CODE: Code = Code::new("a-code", "");
+        let original = Finding::error(&CODE, "m").at(Place::range("a.sql", "SELECT '##vso[x]';", 10..12));
+        assert_eq!(finding(&original).place.as_ref().unwrap().span.as_ref().unwrap().line_text, "SELECT '\\u{23}#vso[x]';");
     }
 
     #[test]

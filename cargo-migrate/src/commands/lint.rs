@@ -97,7 +97,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         Format::Sarif => context.output.json(&ci_reports::sarif(linted.iter().flat_map(|linted| &linted.findings))),
         Format::Github => {
             for finding in linted.iter().flat_map(|linted| &linted.findings) {
-                context.output.data(ci_reports::github(finding));
+                context.output.ci_command(&ci_reports::github(finding));
             }
         }
     }
