@@ -25,11 +25,11 @@ use migrate_model::dialect::Dialect;
 use migrate_model::divergence::Divergence;
 use migrate_model::duration;
 use migrate_model::finding::Finding;
-use migrate_model::history::{AppliedVersions, History};
+use migrate_model::history::{AppliedVersions, History, Record, RecordState};
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::place::Place;
 use migrate_model::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
-use migrate_model::plural::is_are;
+use migrate_model::plural::{count_of, is_are};
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
 use migrate_model::session_effect::catalog::TriggerCatalog;
@@ -283,9 +283,13 @@ async fn plan_and_run(
 ) -> Result<RunReport, Error> {
     let mut report = RunReport::default();
     let mut repetitions = Repetitions::default();
+    let mut last_written = History::default();
     loop {
         let recorded = first_run::history_of_run(backend, history_sql, set).await?;
         let mut history = recorded.history.clone().unwrap_or_default();
+        if let Some(record) = set_back(&last_written, &history) {
+            return Err(report.add_to(was_set_back(record)));
+        }
         let interrupted = inspect_interrupted(backend, history_sql, &history, set).await?;
         if interrupted.iter().any(|migration| migration.recovered.is_some()) {
             complete_tables(backend, history_sql, &recorded, &[]).await?;
@@ -320,7 +324,31 @@ async fn plan_and_run(
             Outcome::Finished => return Ok(report),
             Outcome::PlanAgain => repetitions.plan_again(backend, history_sql, snapshot).await?,
         }
+        last_written = history;
     }
+}
+
+/// A migration that this run was applying or reverting, of which fewer statements are done now. No run does that, only a
+/// decision that nothing is running (`resolve`).
+fn set_back<'a>(written: &'a History, now: &History) -> Option<&'a Record> {
+    let was_running = |record: &&Record| record.state.interrupted().is_some() && record.statements_done > 0;
+    written.records().iter().filter(was_running).find(|record| {
+        let goes_on = |now: &Record| {
+            now.state == RecordState::Applied
+                || now.state.is_revert() == record.state.is_revert() && now.statements_done >= record.statements_done
+        };
+        let is_gone = now.get(&record.key).is_none() && !record.state.is_revert();
+        is_gone || now.get(&record.key).is_some_and(|now| !goes_on(now))
+    })
+}
+
+fn was_set_back(record: &Record) -> Error {
+    let done = count_of(record.statements_done, "statement");
+    let message =
+        format!("while this run executed version {}, another process changed its record, so the run stopped", record.key);
+    Error::new(ErrorKind::History, &codes::HISTORY, message)
+        .note("state", format!("{done} had run; what was recorded since is not known to this run"))
+        .help("do not use `resolve` while a run is active; compare the database with the file, then see `cargo migrate status`")
 }
 
 /// A plan without steps: writes the summary again if it is not that of the records. If rows were lost, the summary is what shows

@@ -1,6 +1,6 @@
 //! What applications call: brings a database up to date, and reports its state.
 
-use crate::backend::{Backend, ConnectionState};
+use crate::backend::{Backend, ConnectionState, Expected, UnitError};
 use crate::backend_error::BackendError;
 use crate::backends::sealed::Open;
 use crate::backends::{Database, OpenOptions};
@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::first_run;
 use crate::history_changes::{self, CannotResolve};
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistorySql, HistoryTable};
 use crate::history_writers;
 use crate::recovery::inspect_interrupted;
 use crate::report::RunReport;
@@ -356,9 +356,17 @@ impl Migrator {
     }
 
     async fn correct(&self, backend: &mut dyn Backend, history_sql: &HistorySql, correction: Correction) -> Result<(), Error> {
+        let read_error = |error: BackendError| error.into_history_error("cannot read the history");
+        let write_error = |error: BackendError| error.into_history_error("cannot write the history");
+        let history = session::history(backend, history_sql, None).await?.unwrap_or_default();
+        let record = correction.key().and_then(|key| history.get(key));
+        let version = record.map_or("", |record| record.key.as_str());
+        // Read before the history, so that what another process writes after it is noticed where no lock excludes it.
+        let tables = [HistoryTable::Versions, HistoryTable::Records];
+        let fingerprint = session::read(backend, history_sql, &tables, &history_sql.select_fingerprint(version)).await;
+        let fingerprint = fingerprint.map_err(read_error)?.and_then(session::first);
         let mut history = session::history(backend, history_sql, None).await?.unwrap_or_default();
         session::add_session_changes(backend, history_sql, &mut history).await?;
-        let write_error = |error: BackendError| error.into_history_error("cannot write the history");
         let lost;
         let change = match &correction {
             Correction::Resolve { key, expected: Some(expected), .. } if history.get(key) != expected.as_deref() => {
@@ -372,16 +380,30 @@ impl Migrator {
                 // The summary and the events are read, too.
                 backend.create_tables(history_sql).await.map_err(write_error)?;
                 let versions = completeness::versions_without_record(backend, history_sql).await;
-                lost = versions.map_err(|error| error.into_history_error("cannot read the history"))?;
+                lost = versions.map_err(read_error)?;
                 history_changes::records_accepted(&history, &lost)
             }
             Correction::Repair(key) => history_changes::repaired(&self.set, &history, key).ok_or_else(|| cannot_repair(key))?,
         };
         let has_all_tables = completeness::has_all_tables(backend, history_sql).await;
-        if !has_all_tables.map_err(|error| error.into_history_error("cannot read the history"))? {
+        if !has_all_tables.map_err(read_error)? {
             backend.create_tables(history_sql).await.map_err(write_error)?;
         }
-        backend.write(history_sql, &change).await.map_err(write_error)
+        let Some(fingerprint) = fingerprint else { return backend.write(history_sql, &change).await.map_err(write_error) };
+        let expected = Expected { version, fingerprint: &fingerprint };
+        match backend.write_if_unchanged(history_sql, &change, expected).await {
+            Ok(()) => Ok(()),
+            Err(UnitError::HistoryChanged) => Err(match correction {
+                Correction::Resolve { key, .. } => cannot_resolve(&key, CannotResolve::ChangedSince),
+                Correction::Repair(_) | Correction::AcceptRecords => history_changed(),
+            }),
+            Err(
+                UnitError::NotStarted(error)
+                | UnitError::RecordFailed(error)
+                | UnitError::ConnectionLost(error)
+                | UnitError::StatementFailed { error, .. },
+            ) => Err(write_error(error)),
+        }
     }
 
     /// Waits until the database accepts connections, trying again with growing pauses; for containers that start together.
@@ -426,6 +448,21 @@ enum Correction {
     },
     Repair(MigrationKey),
     AcceptRecords,
+}
+
+impl Correction {
+    /// The migration that it is about; `None` for the whole history.
+    fn key(&self) -> Option<&MigrationKey> {
+        match self {
+            Correction::Resolve { key, .. } | Correction::Repair(key) => Some(key),
+            Correction::AcceptRecords => None,
+        }
+    }
+}
+
+fn history_changed() -> Error {
+    let message = "another process wrote to the history in the meantime, so nothing was recorded";
+    Error::new(ErrorKind::History, &codes::HISTORY, message).help("when that process has ended, run the same command again")
 }
 
 fn cannot_repair(version: &MigrationKey) -> Error {

@@ -190,3 +190,36 @@ async fn status_does_not_wait_for_a_running_statement() {
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     database.drop().await;
 }
+
+/// On SQLite no lock keeps `resolve` out while a run goes on: what the run commits in the meantime is noticed.
+#[tokio::test]
+async fn a_decision_does_not_overtake_a_run_on_sqlite() {
+    let database = TestDatabase::new(Kind::Sqlite).await;
+    let folder = folder(Kind::Sqlite, "CREATE TABLE made (id int);\nINSERT INTO missing VALUES (1);\n");
+    Migrator::new(folder.set(Kind::Sqlite.dialect())).run(&database.url).await.unwrap_err();
+    let mut run = database.connect().await;
+    sqlx::raw_sql("BEGIN IMMEDIATE; UPDATE migration_records SET state = 'applied', statements_done = 2")
+        .execute(&mut run)
+        .await
+        .unwrap();
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let mut command = binary.command(&["resolve", "001", "--not-applied", "--yes"]);
+    let resolve = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It has read the history once it waits to write: then it sleeps again and again.
+    let file = format!("/proc/{}/status", resolve.id());
+    let pauses = || {
+        let text = std::fs::read_to_string(&file).unwrap();
+        text.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse::<u64>().ok()).unwrap()
+    };
+    let is_waiting = async || {
+        let before = pauses();
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        pauses() >= before + 5
+    };
+    migrate_tests::until(is_waiting).await.expect("it waits to write");
+    sqlx::raw_sql("COMMIT").execute(&mut run).await.unwrap();
+    let outcome = Outcome::of(resolve.wait_with_output().unwrap());
+    assert!(outcome.code != 0 && outcome.stderr.contains("changed after it was shown"), "{}", outcome.stderr);
+    assert_eq!(database.history().await, ["001|applied|2"]);
+    database.drop().await;
+}

@@ -1,12 +1,14 @@
 //! The engine over an in-memory database that fails at any call.
 
+use super::set_back;
 use crate::backends::fake::{Fault, World};
 use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::migrator::{Migrator, Resolution};
+use migrate_model::checksum::Checksum;
 use migrate_model::contents::Contents;
 use migrate_model::dialect::Dialect;
-use migrate_model::history::RecordState;
+use migrate_model::history::{History, Record, RecordState};
 use migrate_model::migration::Migration;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::script::Script;
@@ -232,5 +234,32 @@ fn the_time_grows_with_the_length() {
         session_effect::sources(&text, &statements, dialect);
         session_effect::follows(&text, &statements, dialect);
         assert!(since.elapsed() < Duration::from_secs(30), "{:?} {}", since.elapsed(), &text[..60]);
+    }
+}
+
+/// What only a decision of an operator does to the record of a migration that a run executes.
+#[test]
+fn a_record_that_is_set_back() {
+    let checksum = Checksum::of_file(b"");
+    let record = |state: RecordState, done: usize| {
+        Record::applied("1".parse().unwrap(), String::new(), checksum, checksum, 9).with_progress(state, done)
+    };
+    let history = |record: Option<Record>| History::new(record.into_iter().collect());
+    for (written, now, is_set_back) in [
+        ((RecordState::Started, 3), None, true),
+        ((RecordState::Started, 3), Some((RecordState::Started, 2)), true),
+        ((RecordState::Started, 3), Some((RecordState::Resolved, 0)), true),
+        ((RecordState::Started, 3), Some((RecordState::Reverting, 3)), true),
+        ((RecordState::Started, 3), Some((RecordState::Started, 4)), false),
+        ((RecordState::Started, 3), Some((RecordState::Failed, 3)), false),
+        ((RecordState::Started, 3), Some((RecordState::Applied, 9)), false),
+        ((RecordState::Started, 0), None, false),
+        ((RecordState::Failed, 3), None, false),
+        ((RecordState::Reverting, 2), None, false),
+        ((RecordState::Reverting, 2), Some((RecordState::RevertResolved, 1)), true),
+    ] {
+        let (before, after) = (record(written.0, written.1), now.map(|(state, done)| record(state, done)));
+        let found = set_back(&history(Some(before)), &history(after)).is_some();
+        assert_eq!(found, is_set_back, "{written:?} {now:?}");
     }
 }
