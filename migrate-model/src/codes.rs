@@ -36,6 +36,7 @@ pub static ALL: &[&Code] = &[
     &execution::UNBALANCED_TRANSACTION,
     &statement::UNKNOWN_QUOTING,
     &directives::UNSUPPORTED_DIRECTIVE,
+    &statement::NESTED_COMMENT,
     &statement::UNTERMINATED,
 ];
 

@@ -127,10 +127,26 @@ pub static UNSUPPORTED_DIRECTIVE: Code = Code::new(
 /// A file with marker comments for an up part and a down part.
 pub static MARKED_FILE: Code = Code::new(
     "marked-file",
-    "The file contains both the up migration and the down migration, separated by the markers `-- migrate:up` and `-- migrate:down` (dbmate) \
-     or `-- +goose Up` and `-- +goose Down` (goose). If it ran as a whole, it would apply and revert the change, so it is \
-     rejected. Split it into `NAME.up.sql` and `NAME.down.sql`.",
+    "The file contains both the up migration and the down migration, separated by the markers `-- migrate:up` and `-- migrate:down` (dbmate), \
+     `-- +goose Up` and `-- +goose Down` (goose), `-- +migrate Down` (sql-migrate), `-- Down Migration` (node-pg-migrate), \
+     `---- create above / drop below ----` (tern), or by a similar comment such as `-- Down`. If it ran as a whole, it would \
+     apply and revert the change, so it is rejected. Split it into `NAME.up.sql` and `NAME.down.sql`. If the comment \
+     is not a marker, write more in it.",
 );
+
+/// Whether a comment marks the part of a file that reverts the part before it, as other tools read it: the comment consists of
+/// nothing else than the word, and perhaps the name of the tool.
+fn is_down_marker(comment: &str) -> bool {
+    const TOOLS: [&str; 6] = ["goose", "migrate", "migration", "micrate", "rambler", "sql"];
+    const MARKS: [&str; 5] = ["down", "downs", "undo", "rollback", "revert"];
+    let mut words = comment.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
+    if comment.len() > 80 || comment.contains('\n') {
+        return false;
+    }
+    let is_any = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let rest: Vec<&str> = words.by_ref().filter(|word| !is_any(word, &TOOLS)).take(5).collect();
+    matches!(rest[..], [word] if is_any(word, &MARKS)) || rest == ["create", "above", "drop", "below"]
+}
 
 /// Parses the directives in the comments of a text; also returns the problems in them.
 pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, Vec<Finding>) {
@@ -142,11 +158,22 @@ pub fn read_tokens(source: &SourceText<'_>, tokens: Tokens<'_>) -> (Directives, 
     let text = source.text();
     let mut parser = DirectiveParser { text, source, directives: Directives::default(), findings: Vec::new() };
     let mut in_header = true;
+    let mut down_marker = None;
     for token in tokens {
         match token.kind {
             Kind::Space => {}
-            Kind::Comment => parser.comment(token, in_header),
-            _ => in_header = false,
+            Kind::Comment => {
+                if !in_header && is_down_marker(token.text(text)) {
+                    down_marker = Some(token);
+                }
+                parser.comment(token, in_header);
+            }
+            _ => {
+                in_header = false;
+                if let Some(marker) = down_marker.take() {
+                    parser.marked(marker, marker.text(text).trim());
+                }
+            }
         }
     }
     (parser.directives, parser.findings)
@@ -217,7 +244,7 @@ impl DirectiveParser<'_> {
         let marker = directive.or_else(|| body.strip_prefix("+goose"));
         let marker = marker.and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
         if ["up", "down"].iter().any(|direction| marker.eq_ignore_ascii_case(direction)) {
-            self.marked(token, body);
+            self.marked(token, &format!("-- {body}"));
         } else if let Some(directive) = directive {
             self.directive(token, directive.trim(), in_header);
         } else if let Some(key) = body.strip_prefix("migrate ").and_then(|rest| rest.split_whitespace().next())
@@ -252,14 +279,14 @@ impl DirectiveParser<'_> {
         self.source.place(token.start..end)
     }
 
-    fn marked(&mut self, token: Token, body: &str) {
+    fn marked(&mut self, token: Token, comment: &str) {
         if self.findings.iter().any(|finding| finding.code == &MARKED_FILE) {
             return;
         }
         self.findings.push(
             Finding::error(
                 &MARKED_FILE,
-                format!("`-- {body}` marks a part of the file, but a file must contain either the up migration or the down migration, not both"),
+                format!("`{comment}` marks a part of the file, but a file must contain either the up migration or the down migration, not both"),
             )
             .at(self.place(token))
             .help("split the file into `NAME.up.sql` and `NAME.down.sql`"),
@@ -464,6 +491,28 @@ mod tests {
         assert_eq!(finding("SELECT 1;\n-- migrate: no-transaction").0, "misplaced-directive");
         assert_eq!(finding("-- migrate:up\nSELECT 1;\n-- migrate:down\n").0, "marked-file");
         assert_eq!(finding("-- +goose Up\nSELECT 1;\n-- +goose Down\n").0, "marked-file");
+        for marker in [
+            "-- +migrate Down",
+            "-- Down Migration",
+            "---- create above / drop below ----",
+            "-- Down",
+            "-- down",
+            "-- //@UNDO",
+            "-- +micrate Down",
+            "-- rambler down",
+            "-- !Downs",
+            "/* rollback */",
+            "-- === DOWN ===",
+        ] {
+            assert_eq!(finding(&format!("SELECT 1;\n{marker}\nSELECT 2;\n")).0, "marked-file", "{marker}");
+            // A file of its own, or a part that is not SQL.
+            for harmless in [format!("{marker}\nSELECT 1;\n"), format!("SELECT 1;\n{marker}\n-- SELECT 2;\n")] {
+                assert_eq!(read(&harmless, Dialect::Postgres, "f").1, [], "{harmless}");
+            }
+        }
+        for comment in ["-- drop down the old table", "-- Down we go", "-- scale down", "-- up"] {
+            assert_eq!(read(&format!("SELECT 1;\n{comment}\nSELECT 2;\n"), Dialect::Postgres, "f").1, [], "{comment}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::place::{Place, SourceText};
 use crate::quoting::SessionQuoting;
 use crate::session_effect::catalog::TriggerCatalog;
-use crate::token::{Deviation, Kind, Quoting, Token, Tokens};
+use crate::token::{Deviation, Kind, Quoting, Token, Tokens, nests_executable_comments};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -40,6 +40,13 @@ pub static UNTERMINATED: Code = Code::new(
     "unterminated",
     "A string, a quoted name, a comment or a dollar-quoted string is not terminated, so it extends to the end of the file. \
      Add the missing end, such as a closing quotation mark or `*/`.",
+);
+
+/// `/*! ... */` in which too many others begin.
+pub static NESTED_COMMENT: Code = Code::new(
+    "nested-comment",
+    "Executable comments (`/*! ... */` or `/*M! ... */`) are nested more than 8 levels deep. MariaDB ends all of them at the first \
+     `*/` and rejects the rest. Write the SQL without the inner comments.",
 );
 
 /// A setting that decides how strings are read has a value that the text does not determine.
@@ -247,6 +254,11 @@ impl<'a> Splitter<'a> {
             }
             if !token.closed {
                 self.unterminated(token);
+            }
+            if nests_executable_comments(self.text, token, self.dialect) {
+                let finding = Finding::error(&NESTED_COMMENT, "executable comments are nested too deep");
+                let place = self.source.place(token.start..token.end);
+                self.split.findings.push(finding.at(place).help("write the SQL without the inner comments"));
             }
             // A hint, or a banner that begins with `/*+`, is part of a statement only if it is inside the statement.
             if token.is_blank() || (token.kind == Kind::Hint && self.open.is_empty()) {
@@ -554,6 +566,18 @@ mod tests {
         let (statements, findings) = split(text, dialect, "f.sql");
         assert_eq!(findings, [], "{text}");
         statements.iter().map(|statement| statement.sql(text)).collect()
+    }
+
+    #[test]
+    fn executable_comments_nested_too_deep_are_rejected() {
+        let codes =
+            |text: &str| -> Vec<&str> { split(text, Dialect::MySql, "f").1.iter().map(|finding| finding.code.name).collect() };
+        for marker in ["/*! ", "/*!40101 ", "/*M! "] {
+            assert_eq!(codes(&format!("{}SELECT 1 */ */;", marker.repeat(20_000))), ["nested-comment"]);
+            assert_eq!(codes(&format!("{}SELECT 1;", marker.repeat(20_000))), ["unterminated", "nested-comment"]);
+        }
+        assert_eq!(codes("/*! SELECT /*! 1 */ */;"), [""; 0]);
+        assert_eq!(codes(&format!("/*! SELECT {} 2 */;", "/*! 1 */ +".repeat(100))), [""; 0]);
     }
 
     #[test]

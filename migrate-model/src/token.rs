@@ -201,31 +201,37 @@ impl<'a> Tokens<'a> {
         rest.enumerate().find(|(_, byte)| ends(*byte)).map_or(self.sql.len(), |(length, _)| self.at + length)
     }
 
-    /// The end of `/*! ... */`, and whether it is closed. It contains SQL, whose strings and comments may contain `*/`.
-    fn executable_comment(&self) -> (usize, bool) {
+    /// The end of `/*! ... */`, whether it is closed, and whether too many others begin in it. It contains SQL, whose strings
+    /// and comments may contain `*/`.
+    fn executable_comment(&self) -> (usize, bool, bool) {
         let bytes = self.sql.as_bytes();
         let start = executable_start(self.sql, self.at);
         let mut inner = Tokens { at: start, deviations: &[], ..self.clone() };
+        let mut is_nested = false;
         while inner.at < bytes.len() {
             if bytes[inner.at..].starts_with(b"*/") {
-                return (inner.at + 2, true);
+                return (inner.at + 2, true, is_nested);
             }
             if bytes[inner.at..].starts_with(b"/*") {
                 // Such comments do not nest further.
-                inner.at = self.sql[inner.at..].find("*/").map_or(bytes.len(), |length| inner.at + length + 2);
+                let begin = inner.at;
+                inner.at = self.sql[begin..].find("*/").map_or(bytes.len(), |length| begin + length + 2);
+                let comment = &self.sql[begin..inner.at];
+                is_nested |= comment.matches("/*!").count() + comment.matches("/*M!").count() > MAX_NESTED_COMMENTS;
             } else if inner.next().is_none() {
                 break;
             }
         }
-        (bytes.len(), false)
+        (bytes.len(), false, is_nested)
     }
 
     fn block_comment(&self) -> (Kind, usize, bool) {
         let bytes = self.sql.as_bytes();
         let nested = self.dialect == Dialect::Postgres;
         if is_executable(self.sql, self.at, self.dialect) {
-            let (end, closed) = self.executable_comment();
-            let kind = if is_for_no_server(self.sql, self.at) { Kind::Comment } else { Kind::Executable };
+            let (end, closed, is_nested) = self.executable_comment();
+            // A file with a nested one is rejected: see `nests_executable_comments`.
+            let kind = if is_nested || is_for_no_server(self.sql, self.at) { Kind::Comment } else { Kind::Executable };
             return (kind, end, closed);
         }
         let kind = if self.byte(self.at + 2) == b'+' { Kind::Hint } else { Kind::Comment };
@@ -434,6 +440,16 @@ fn executable_version(sql: &str, at: usize) -> &str {
 /// Is an executable comment for a version that no server has? mariadb-dump writes a command of its client in this way.
 fn is_for_no_server(sql: &str, at: usize) -> bool {
     executable_version(sql, at) == "999999"
+}
+
+/// How many executable comments may begin inside another one. MariaDB ends all of them at the first `*/`; what reads them here
+/// goes one level deeper for each.
+const MAX_NESTED_COMMENTS: usize = 8;
+
+/// Whether a comment would be executed, but is nested too deep. Such a comment is no [`Kind::Executable`], and its file is
+/// rejected.
+pub fn nests_executable_comments(sql: &str, token: Token, dialect: Dialect) -> bool {
+    token.kind == Kind::Comment && is_executable(sql, token.start, dialect) && !is_for_no_server(sql, token.start)
 }
 
 /// The SQL inside an executable comment.

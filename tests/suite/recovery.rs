@@ -223,3 +223,20 @@ async fn a_decision_does_not_overtake_a_run_on_sqlite() {
     assert_eq!(database.history().await, ["001|applied|2"]);
     database.drop().await;
 }
+
+/// A file that deletes its own record does not begin again, although the history seems to have been changed by another process.
+#[tokio::test]
+async fn a_run_whose_record_is_deleted_stops() {
+    for change in ["UPDATE schema_versions SET digest = 'x'", "SELECT 1"] {
+        let database = TestDatabase::new(Kind::Sqlite).await;
+        database.execute("CREATE TABLE log (n int)").await;
+        let delete = "DELETE FROM migration_records WHERE version = '001'";
+        let folder = folder(Kind::Sqlite, &format!("INSERT INTO log VALUES (1);\n{change};\n{delete};\nSELECT 1;\nSELECT 2;\n"));
+        let migrator = Migrator::new(folder.set(Kind::Sqlite.dialect()));
+        if let Err(error) = migrator.run(&database.url).await {
+            assert!(error.to_string().contains("while this run executed version 001"), "{error}");
+        }
+        assert_eq!(database.value("SELECT count(*) FROM log").await, "1", "{change}");
+        database.drop().await;
+    }
+}
