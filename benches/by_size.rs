@@ -36,6 +36,13 @@ const TOKENS: &[Case] = &[
     ("nested queries in a view", |n| {
         format!("CREATE VIEW v AS SELECT * FROM {}t{};", "(SELECT * FROM ".repeat(n), ") AS q".repeat(n))
     }),
+    ("nested WITH in a view", |n| {
+        format!("CREATE VIEW v AS {}SELECT 1{};", "WITH q AS (".repeat(n), ") SELECT * FROM q".repeat(n))
+    }),
+    ("aliases in a view", |n| format!("CREATE VIEW v AS SELECT {};", "a AS x (".repeat(n))),
+    ("nested NOT NULL in CHECK", |n| {
+        format!("CREATE TABLE t (a int CHECK ({}a > 1{}));", "(a IS NOT NULL) AND (".repeat(n), ")".repeat(n))
+    }),
     ("strings", |n| format!("SELECT {}'';", "'it''s', ".repeat(n))),
     ("quotes", |n| format!("SELECT {};", "'".repeat(n))),
     ("backslashes", |n| format!("SELECT '{}';", "\\'".repeat(n))),
@@ -94,6 +101,16 @@ const STATEMENTS: &[Case] = &[
     ("DROP COLUMN", |n| {
         format!("CREATE TABLE t (id int{});\n{}", each(n, ", a# int"), each(n, "ALTER TABLE t DROP COLUMN a#;\n"))
     }),
+    ("DROP COLUMN in one statement", |n| {
+        format!("CREATE TABLE t (id int{});\nALTER TABLE t DROP COLUMN id{};\n", each(n, ", a# int"), each(n, ", DROP COLUMN a#"))
+    }),
+    ("CHANGE COLUMN in one statement", |n| {
+        let columns = each(n, ", a# int");
+        format!("CREATE TABLE t (id int{columns});\nALTER TABLE t CHANGE id i int{};\n", each(n, ", CHANGE a# b# int"))
+    }),
+    ("ADD VALUE", |n| format!("CREATE TYPE e AS ENUM ('a');\n{}", each(n, "ALTER TYPE e ADD VALUE 'v#';\n"))),
+    ("modes in variables", |n| each(n, "SET @m# = @@sql_mode; SET sql_mode = ''; SET sql_mode = @m#;\n")),
+    ("allowed findings", |n| one_table(n, "-- migrate: allow drop-column: x\nALTER TABLE t DROP COLUMN a#;\n")),
     ("RENAME COLUMN", |n| one_table(n, "ALTER TABLE t ADD COLUMN a# int;\nALTER TABLE t RENAME COLUMN a# TO b#;\n")),
     ("ALTER COLUMN", |n| {
         format!("CREATE TABLE t (id int{});\n{}", each(n, ", a# int"), each(n, "ALTER TABLE t ALTER COLUMN a# SET NOT NULL;\n"))

@@ -114,6 +114,26 @@ impl<'a> Cursor<'a> {
         words.iter().any(|word| self.word(word))
     }
 
+    /// A cursor over the remaining tokens, without the parentheses that enclose all of them.
+    pub fn unwrapped(&self) -> Self {
+        let tokens = self.rest();
+        let mut open = Vec::new();
+        let mut ends = vec![None; tokens.iter().take_while(|token| token.is_symbol(self.sql, b'(')).count()];
+        for (at, token) in tokens.iter().enumerate() {
+            if token.is_symbol(self.sql, b'(') {
+                open.push(at);
+            } else if token.is_symbol(self.sql, b')') {
+                let Some(start) = open.pop() else { break };
+                if let Some(end) = ends.get_mut(start) {
+                    *end = Some(at);
+                }
+            }
+        }
+        let encloses = |(start, end): &(usize, &Option<usize>)| end.is_some_and(|end| start + end + 1 == tokens.len());
+        let pairs = ends.iter().enumerate().take_while(encloses).count();
+        Cursor { sql: self.sql, dialect: self.dialect, tokens: tokens[pairs..tokens.len() - pairs].to_vec(), at: 0 }
+    }
+
     /// Do the remaining tokens contain this keyword outside parentheses?
     pub fn has(&self, word: &str) -> bool {
         let mut depth = 0_i32;

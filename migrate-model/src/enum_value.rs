@@ -5,6 +5,7 @@ use crate::dialect::Dialect;
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
 use crate::transaction_class::Words;
+use std::collections::BTreeMap;
 
 /// A new enum value that is used before it is committed.
 pub static ENUM_VALUE_IN_USE: Code = Code::new(
@@ -40,18 +41,20 @@ struct AddedValue {
 /// The first new value that a later statement uses; one that is certainly used before one that may be.
 pub fn first_use(text: &str, statements: &[Statement]) -> Option<EnumValueUse> {
     let added: Vec<Option<AddedValue>> = statements.iter().map(|statement| added_value(statement.sql(text))).collect();
-    let find = |how: Use| {
-        added.iter().enumerate().find_map(|(adds, value)| {
-            let value = value.as_ref()?;
-            let mut later = statements.iter().enumerate().skip(adds + 1).filter(|(at, _)| added[*at].is_none());
-            let uses = later.find(|(_, statement)| match how {
-                Use::Value => uses_value(text, statement, &value.value),
-                Use::Type => uses_type(statement.sql(text), &value.type_name),
-            });
-            uses.map(|(uses, _)| EnumValueUse { adds, uses, how })
-        })
+    // The first statement that adds a value, or a value of a type.
+    let (mut values, mut types) = (BTreeMap::new(), BTreeMap::new());
+    for (adds, value) in added.iter().enumerate().filter_map(|(adds, value)| Some((adds, value.as_ref()?))) {
+        values.entry(value.value.as_str()).or_insert(adds);
+        types.entry(value.type_name.as_str()).or_insert(adds);
+    }
+    let first = *values.values().min()?;
+    let users = || statements.iter().enumerate().skip(first + 1).filter(|(at, _)| added[*at].is_none());
+    let earliest = |how: Use, find: &dyn Fn(&Statement) -> Option<usize>| {
+        let found = users().filter_map(|(uses, statement)| Some((find(statement).filter(|adds| *adds < uses)?, uses)));
+        found.min().map(|(adds, uses)| EnumValueUse { adds, uses, how })
     };
-    find(Use::Value).or_else(|| find(Use::Type))
+    earliest(Use::Value, &|statement| used_value(text, statement, &values))
+        .or_else(|| earliest(Use::Type, &|statement| used_type(statement.sql(text), &types)))
 }
 
 fn added_value(sql: &str) -> Option<AddedValue> {
@@ -70,37 +73,44 @@ fn is_literal(token: Token) -> bool {
     matches!(token.kind, Kind::Text | Kind::DollarText)
 }
 
-/// Does a statement contain the value as a literal, in the body of a routine or block, or in the rows of `COPY`?
-fn uses_value(text: &str, statement: &Statement, value: &str) -> bool {
-    let in_rows = statement.copy_data.clone().is_some_and(|data| text[data].contains(value));
-    in_rows || contains_value(statement.sql(text), value, 0)
+/// What adds the first of these values that a statement contains as a literal, in the body of a routine or block, or in the rows
+/// of `COPY`.
+fn used_value(text: &str, statement: &Statement, values: &BTreeMap<&str, usize>) -> Option<usize> {
+    let rows = statement.copy_data.clone().map_or("", |data| &text[data]);
+    let in_rows = values.iter().filter(|(value, _)| !rows.is_empty() && rows.contains(**value)).map(|(_, adds)| *adds).min();
+    in_rows.into_iter().chain(contained_value(statement.sql(text), values, 0)).min()
 }
 
-fn contains_value(sql: &str, value: &str, depth: u32) -> bool {
-    Tokens::new(sql, Dialect::Postgres).filter(|token| is_literal(*token)).any(|token| {
+fn contained_value(sql: &str, values: &BTreeMap<&str, usize>, depth: u32) -> Option<usize> {
+    let literals = Tokens::new(sql, Dialect::Postgres).filter(|token| is_literal(*token));
+    let adds = literals.filter_map(|token| {
         let content = decoded(token.text(sql));
         // A body is a literal that contains literals.
         let is_body = depth < 3 && content.contains(['\'', '$']);
-        content == value || (is_body && contains_value(&content, value, depth + 1))
-    })
+        let inner = is_body.then(|| contained_value(&content, values, depth + 1)).flatten();
+        values.get(content.as_str()).copied().into_iter().chain(inner).min()
+    });
+    adds.min()
 }
 
-/// Does a statement that reads or writes rows name the type, also in the body of a block?
-fn uses_type(sql: &str, type_name: &str) -> bool {
+/// What adds the first value of one of these types that a statement names, also in the body of a block, if it reads or writes
+/// rows.
+fn used_type(sql: &str, types: &BTreeMap<&str, usize>) -> Option<usize> {
     let words = Words::first(sql, Dialect::Postgres);
     let runs =
         words.is(0, &["SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES", "DO", "CALL", "REFRESH", "EXECUTE"]);
     // Conversions of the rows: `ALTER COLUMN c TYPE t USING c::text::t`, `CREATE TABLE ... AS SELECT`.
     let converts = words.is(0, &["ALTER"]) && words.has("USING") || words.is(0, &["CREATE"]) && words.has("SELECT");
-    (runs || converts) && names(sql, type_name, 0)
+    (runs || converts).then(|| named_type(sql, types, 0)).flatten()
 }
 
-fn names(sql: &str, name: &str, depth: u32) -> bool {
-    Tokens::new(sql, Dialect::Postgres).any(|token| match token.kind {
-        Kind::Word | Kind::QuotedName => unquoted_name(token.text(sql)) == name,
-        Kind::Text | Kind::DollarText if depth < 3 => names(&decoded(token.text(sql)), name, depth + 1),
-        _ => false,
-    })
+fn named_type(sql: &str, types: &BTreeMap<&str, usize>, depth: u32) -> Option<usize> {
+    let adds = Tokens::new(sql, Dialect::Postgres).filter_map(|token| match token.kind {
+        Kind::Word | Kind::QuotedName => types.get(unquoted_name(token.text(sql)).as_str()).copied(),
+        Kind::Text | Kind::DollarText if depth < 3 => named_type(&decoded(token.text(sql)), types, depth + 1),
+        _ => None,
+    });
+    adds.min()
 }
 
 fn unquoted_name(name: &str) -> String {

@@ -4,7 +4,7 @@
 //! The value is followed from statement to statement, through user variables and the expressions that scripts use for it. A value
 //! that the text does not determine is unknown, never a guess: see `statement::split`.
 
-use crate::assignment::{self, Assignment, Scope, split_at, split_at_commas, system_variable, unquoted, user_variable};
+use crate::assignment::{self, Scope, split_at, split_at_commas, system_variable, unquoted, user_variable};
 use crate::dialect::Dialect;
 use crate::savepoint::SavepointCommand;
 use crate::token::{ExecutedBy, Kind, Quoting, Token, executed_by, executed_tokens};
@@ -255,26 +255,30 @@ impl SessionQuoting {
             return self.follow_mysql(sql, &tokens);
         }
         self.note_hidden(sql, &tokens);
-        let before = self.clone();
-        for assignment in assignment::read(sql, &tokens) {
-            self.assign(sql, &before, &assignment);
+        let before = self.now;
+        let assignments = assignment::read(sql, &tokens);
+        // The values of all settings are computed before the first assignment.
+        let settings: Vec<Option<Modes>> = assignments
+            .iter()
+            .map(|assignment| {
+                let is_mode = matches!(assignment.scope, Scope::Session | Scope::Global) && assignment.name == SQL_MODE;
+                is_mode.then(|| self.value_of(sql, assignment.value))
+            })
+            .collect();
+        for (assignment, modes) in assignments.iter().zip(settings) {
+            match (assignment.scope, modes) {
+                // User variables are assigned one after another.
+                (Scope::Variable, _) => {
+                    let modes = self.value_of(sql, assignment.value);
+                    self.variables.insert(assignment.name.clone(), modes);
+                }
+                (Scope::Session, Some(modes)) => self.now = modes,
+                (Scope::Global, Some(modes)) => self.server = modes,
+                _ => {}
+            }
         }
         if !by_all {
-            self.now = self.now.each(before.now, Fact::join);
-        }
-    }
-
-    fn assign(&mut self, sql: &str, before: &SessionQuoting, assignment: &Assignment<'_>) {
-        match assignment.scope {
-            // User variables are assigned one after another.
-            Scope::Variable => {
-                let modes = self.value_of(sql, assignment.value);
-                self.variables.insert(assignment.name.clone(), modes);
-            }
-            // The values of all settings are computed before the first assignment.
-            Scope::Session if assignment.name == SQL_MODE => self.now = before.value_of(sql, assignment.value),
-            Scope::Global if assignment.name == SQL_MODE => self.server = before.value_of(sql, assignment.value),
-            _ => {}
+            self.now = self.now.each(before, Fact::join);
         }
     }
 

@@ -178,7 +178,7 @@ fn existing_object(context: &StatementContext<'_>) -> Option<String> {
         }
         Syntax::AlterType { name, action: TypeAction::AddValue { label, if_not_exists: false, .. } } => {
             let exists = match context.schema.ty(&context.schema.resolve(name)) {
-                Some(SchemaObject::Enum(values)) => values.iter().any(|(value, _)| value == label),
+                Some(SchemaObject::Enum(values)) => values.find(label, true).is_some(),
                 _ => false,
             };
             exists.then(|| format!("type `{name}` already has the enum value '{label}'"))

@@ -102,8 +102,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             earlier.any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
         };
         let columns = context.relation(&table).into_iter().flat_map(|relation| &relation.columns);
-        let generated = columns.filter(|column| column.generated && column.name != *name && !is_dropped_before(&column.name));
-        for column in generated.filter(|column| column.computed_from.contains(name)) {
+        let generated = columns.filter(|column| column.generated && column.name != *name);
+        let dependents = generated.filter(|column| column.computed_from.contains(name) && !is_dropped_before(&column.name));
+        for column in dependents {
             let message = format!("cannot drop `{table}.{name}`: generated column `{}` depends on it", column.name);
             findings.add(RuleFinding::new(message).at(range));
         }

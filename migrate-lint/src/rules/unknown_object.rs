@@ -11,6 +11,7 @@ use migrate_model::dialect::Dialect;
 use migrate_model::effect::locked_tables_of;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{self, ActionKind, CreateTable, ObjectKind, Syntax};
+use std::collections::BTreeSet;
 
 /// Flags columns, constraints, indexes and tables that the history does not contain or that it dropped.
 pub static RULE: Rule = Rule {
@@ -157,6 +158,14 @@ fn report_unknown(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         }
         return;
     }
+    let added: BTreeSet<String> = context
+        .actions()
+        .filter_map(|(_, clause, _)| match clause {
+            ActionKind::AddColumn { column: new, .. } => Some(new.name.to_ascii_lowercase()),
+            ActionKind::RenameColumn { to, .. } => Some(to.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect();
     for (table, action, range) in context.actions() {
         findings.all.extend(unknown_constraint(context, &table, action).map(|finding| finding.at(range)));
         let if_exists = context.sql[range.clone()].to_ascii_uppercase().contains("IF EXISTS");
@@ -169,12 +178,7 @@ fn report_unknown(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             ActionKind::ModifyColumn(column) => &column.name,
             _ => continue,
         };
-        let added = context.actions().any(|(_, clause, _)| match clause {
-            ActionKind::AddColumn { column: new, .. } => new.name.eq_ignore_ascii_case(column),
-            ActionKind::RenameColumn { to, .. } => to.eq_ignore_ascii_case(column),
-            _ => false,
-        });
-        if !added && is_missing(context, &table, column) {
+        if !added.contains(&column.to_ascii_lowercase()) && is_missing(context, &table, column) {
             findings.add(RuleFinding::new(format!("`{table}` has no column `{column}`")).at(range));
         }
     }

@@ -6,10 +6,13 @@ use crate::token::Kind;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+/// How deep conditions are read in parentheses that do not enclose all of the condition around them.
+const MAX_DEPTH: usize = 16;
+
 /// The `CHECK` constraint with this condition.
 pub fn check(cursor: &Cursor<'_>, name: Option<String>, condition: Range<usize>) -> Check {
     let inner = Cursor::new(cursor.sql, condition.clone(), cursor.dialect);
-    Check { name, not_null: not_null(inner.clone()), mentions: words(&inner), literals: literals(&inner), condition }
+    Check { name, not_null: not_null(&inner, MAX_DEPTH), mentions: words(&inner), literals: literals(&inner), condition }
 }
 
 /// The words from the cursor to the end of the clause: to the next comma, or to the parenthesis that closes the list.
@@ -64,10 +67,10 @@ pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
             rest.skip();
             continue;
         }
-        let mut alias = rest.clone();
-        names.extend(alias.part());
+        let Some(alias) = rest.part() else { continue };
+        names.push(alias);
         // `AS x (a, b text)`
-        if let Some(list) = alias.parenthesis() {
+        if let Some(list) = rest.parenthesis() {
             names.extend(words(&Cursor::new(cursor.sql, list, cursor.dialect)));
         }
     }
@@ -88,7 +91,8 @@ pub fn uses(cursor: &Cursor<'_>) -> Vec<String> {
         }
     }
     // Only the database knows whether such a word is the alias or a column.
-    let is_alias = |word: &String| names.iter().any(|name| name.eq_ignore_ascii_case(word));
+    let names: BTreeSet<String> = names.into_iter().map(|name| name.to_ascii_lowercase()).collect();
+    let is_alias = |word: &String| names.contains(&word.to_ascii_lowercase());
     words(cursor).into_iter().filter(|word| word == "*" || !is_alias(word)).collect()
 }
 
@@ -104,8 +108,8 @@ fn column(cursor: &mut Cursor<'_>) -> Option<String> {
         return cursor.name().map(|name| name.name);
     }
     let inner = cursor.parenthesis()?;
-    let mut inner = Cursor::new(cursor.sql, inner, cursor.dialect);
-    column(&mut inner).filter(|_| inner.is_at_end())
+    let mut inner = Cursor::new(cursor.sql, inner, cursor.dialect).unwrapped();
+    inner.name().map(|name| name.name).filter(|_| inner.is_at_end())
 }
 
 /// The column of `a IS NOT NULL`, `a NOTNULL` or `NOT (a IS NULL)`, if `AND` or the end follows.
@@ -123,20 +127,12 @@ fn not_null_column(cursor: &mut Cursor<'_>) -> Option<String> {
     (not_null && ends(cursor)).then_some(name)
 }
 
-/// The columns that cannot be null if the condition is true: `a IS NOT NULL AND b IS NOT NULL AND ...`.
-fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
+/// The columns that cannot be null if the condition is true: `a IS NOT NULL AND b IS NOT NULL AND ...`. Conditions that are
+/// nested deeper than `depth` are not read.
+fn not_null(cursor: &Cursor<'_>, depth: usize) -> Vec<String> {
     // `((a IS NOT NULL))`
-    while cursor.peek_symbol(b'(') {
-        let before = cursor.position();
-        match cursor.parenthesis() {
-            Some(inner) if cursor.is_at_end() => cursor = Cursor::new(cursor.sql, inner, cursor.dialect),
-            _ => {
-                cursor.rewind(before);
-                break;
-            }
-        }
-    }
-    if cursor.has("OR") || cursor.has("BETWEEN") {
+    let mut cursor = cursor.unwrapped();
+    if depth == 0 || cursor.has("OR") || cursor.has("BETWEEN") {
         return Vec::new();
     }
     let mut columns = Vec::new();
@@ -147,7 +143,9 @@ fn not_null(mut cursor: Cursor<'_>) -> Vec<String> {
             None => {
                 cursor.rewind(before);
                 let inner = cursor.parenthesis().filter(|_| cursor.is_at_end() || cursor.peek("AND"));
-                columns.extend(inner.into_iter().flat_map(|range| not_null(Cursor::new(cursor.sql, range, cursor.dialect))));
+                columns.extend(
+                    inner.into_iter().flat_map(|range| not_null(&Cursor::new(cursor.sql, range, cursor.dialect), depth - 1)),
+                );
             }
         }
         while !cursor.is_at_end() && !cursor.word("AND") {
