@@ -6,7 +6,9 @@
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::finding::Finding;
-use crate::token::{Kind, Quoting, Token, executed_tokens};
+use crate::place::SourceText;
+use crate::statement::Statement;
+use crate::token::{Kind, Quoting, Token, Tokens, executed_tokens};
 
 /// A command of the psql client, such as `\connect`.
 pub static PSQL_COMMAND: Code = Code::new(
@@ -33,6 +35,13 @@ pub static STATEMENT_BREAKPOINT: Code = Code::new(
 pub static SQL_AFTER_COPY: Code = Code::new(
     "sql-after-copy",
     "The rows of `COPY ... FROM stdin;` begin on the next line, so only a comment may follow on the same line. psql would run SQL that follows on the same line after it has read the rows; other clients would discard this SQL. Move the SQL after the line `\\.` that ends the rows.",
+);
+
+/// `LISTEN`, and a notification after it.
+pub static LISTEN_AND_NOTIFY: Code = Code::new(
+    "listen-and-notify",
+    "After `LISTEN`, PostgreSQL sends each notification of the channel to the session. The driver does not accept \
+     notifications on this connection and closes it. `LISTEN` has no effect after the run, because it ends with the session. Remove it; `NOTIFY` alone is fine.",
 );
 
 /// `COPY ... TO stdout`.
@@ -187,6 +196,34 @@ pub fn refused(code: &'static Code, command: &str, dialect: Dialect) -> Finding 
         .help("remove it, or write the equivalent SQL")
 }
 
+/// The finding for a file that listens to a channel and then notifies one: the server would send the notification to the session
+/// of the run.
+pub fn notifications(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> Option<Finding> {
+    let text = source.text();
+    if dialect != Dialect::Postgres {
+        return None;
+    }
+    let is_first = |statement: &Statement, word: &str| {
+        let sql = statement.sql(text);
+        Tokens::new(sql, dialect).find(|token| !token.is_blank()).is_some_and(|token| token.is_word(sql, word))
+    };
+    let listens = statements.iter().position(|statement| is_first(statement, "LISTEN"))?;
+    let notifies = |statement: &&Statement| {
+        let sql = statement.sql(text);
+        is_first(statement, "NOTIFY")
+            || contains_ignoring_case(sql, "pg_notify")
+            || is_first(statement, "DO") && contains_ignoring_case(sql, "notify")
+    };
+    let notifying = statements[listens..].iter().find(notifies)?;
+    let message = "the file listens to notifications and then sends one, and the driver does not accept notifications";
+    let finding = Finding::error(&LISTEN_AND_NOTIFY, message).at(source.place(notifying.range.clone()));
+    Some(finding.help("remove `LISTEN`: it ends with the session of the run"))
+}
+
+fn contains_ignoring_case(text: &str, word: &str) -> bool {
+    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 /// The finding for a statement in which the server exchanges data with the client.
 pub fn refused_statement(text: &str, dialect: Dialect, tokens: &[Token]) -> Option<Finding> {
     if copies(text, dialect, tokens, "TO", "STDOUT") {
@@ -251,4 +288,26 @@ fn loads_local(text: &str, dialect: Dialect, tokens: &[Token]) -> bool {
 pub fn sql_after_copy() -> Finding {
     let message = "SQL is not allowed between `COPY ... FROM stdin;` and its rows";
     Finding::error(&SQL_AFTER_COPY, message).help("move the SQL after the line `\\.` that ends the rows")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::script::Script;
+
+    #[test]
+    fn a_session_that_listens_is_not_notified() {
+        for (text, expected) in [
+            ("LISTEN c; NOTIFY c, 'x';", 1),
+            ("LISTEN c; SELECT 1; SELECT pg_notify('c', 'x');", 1),
+            ("LISTEN c; DO $$ BEGIN NOTIFY c; END $$;", 1),
+            ("LISTEN c; SELECT 1;", 0),
+            ("NOTIFY c; LISTEN c;", 0),
+            ("UNLISTEN *; NOTIFY c;", 0),
+        ] {
+            let (_, findings) = Script::read(text.to_owned(), "f.sql", Dialect::Postgres);
+            let found = findings.iter().filter(|finding| finding.code == &LISTEN_AND_NOTIFY).count();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
 }

@@ -19,10 +19,12 @@ pub static ALL: &[&Code] = &[
     &script::EMPTY_FILE,
     &enum_value::ENUM_VALUE_IN_USE,
     &neighbors::FOREIGN_HISTORY,
+    &client_command::LISTEN_AND_NOTIFY,
     &client_command::LOAD_DATA_LOCAL,
     &directives::MARKED_FILE,
     &directives::MISPLACED_DIRECTIVE,
     &divergence::MISSING_FILE,
+    &statement::NESTED_COMMENT,
     &divergence::NO_DOWN_MIGRATION,
     &neighbors::OTHER_SCHEMA,
     &neighbors::OTHER_SERVICE,
@@ -36,7 +38,6 @@ pub static ALL: &[&Code] = &[
     &execution::UNBALANCED_TRANSACTION,
     &statement::UNKNOWN_QUOTING,
     &directives::UNSUPPORTED_DIRECTIVE,
-    &statement::NESTED_COMMENT,
     &statement::UNTERMINATED,
 ];
 

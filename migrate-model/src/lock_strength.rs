@@ -6,6 +6,7 @@ use crate::dialect::Dialect;
 use crate::effect;
 use crate::reader;
 use crate::syntax::{ActionKind, Syntax};
+use crate::token::{Kind, Token, Tokens};
 
 /// Does a statement take a lock that blocks reads or writes of an existing table?
 ///
@@ -66,6 +67,42 @@ pub fn exempt_from_lock_timeout(sql: &str, dialect: Dialect) -> bool {
     }
 }
 
+/// Does a text contain an error handler in a block or a routine? It may swallow a lock timeout, so that the statement is
+/// skipped and nothing shows it.
+pub fn handles_errors(sql: &str, dialect: Dialect) -> bool {
+    let word = match dialect {
+        Dialect::Postgres => "EXCEPTION",
+        Dialect::MySql => "HANDLER",
+        Dialect::Sqlite => return false,
+    };
+    let is_handler = |token: Token| match token.kind {
+        Kind::Word => token.is_word(sql, word),
+        Kind::Text | Kind::DollarText | Kind::Executable => contains_word(token.text(sql), word),
+        _ => false,
+    };
+    Tokens::new(sql, dialect).any(is_handler)
+}
+
+fn contains_word(text: &str, word: &str) -> bool {
+    let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    words.any(|other| other.eq_ignore_ascii_case(word))
+}
+
+/// Can a statement execute a block or a routine, and so an error handler?
+pub fn runs_code(sql: &str, dialect: Dialect) -> bool {
+    match reader::read(sql, dialect) {
+        Syntax::Do { .. }
+        | Syntax::Call { .. }
+        | Syntax::Query
+        | Syntax::Insert(_)
+        | Syntax::Update(_)
+        | Syntax::Delete(_)
+        | Syntax::Other
+        | Syntax::Opaque => true,
+        _ => false,
+    }
+}
+
 fn is_weak(action: &ActionKind) -> bool {
     matches!(action, ActionKind::Validate(_) | ActionKind::Weak | ActionKind::Detach { concurrently: true, .. })
 }
@@ -73,6 +110,26 @@ fn is_weak(action: &ActionKind) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn error_handlers() {
+        for (sql, dialect, expected) in [
+            ("DO $$ BEGIN ALTER TABLE t ADD a int; EXCEPTION WHEN OTHERS THEN NULL; END $$", Dialect::Postgres, true),
+            (
+                "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS 'BEGIN NULL; exception WHEN OTHERS THEN END'",
+                Dialect::Postgres,
+                true,
+            ),
+            ("DO $$ BEGIN RAISE NOTICE 'x'; END $$ -- EXCEPTION", Dialect::Postgres, false),
+            ("BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR 1060 BEGIN END; ALTER TABLE t ADD a int; END", Dialect::MySql, true),
+            ("ALTER TABLE t ADD handler_id int", Dialect::MySql, false),
+        ] {
+            assert_eq!(handles_errors(sql, dialect), expected, "{sql}");
+        }
+        assert!(runs_code("SELECT f()", Dialect::Postgres) && runs_code("CALL p()", Dialect::MySql));
+        assert!(!runs_code("ALTER TABLE t ADD a int", Dialect::Postgres));
+        assert!(!runs_code("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", Dialect::Postgres));
+    }
 
     #[test]
     fn strong_and_weak() {

@@ -1,6 +1,7 @@
 //! The SQL of one direction of a migration: its text, its checksums, its statements and how they run.
 
 use crate::checksum::Checksum;
+use crate::client_command;
 use crate::client_encoding;
 use crate::code::Code;
 use crate::dialect::Dialect;
@@ -57,6 +58,7 @@ impl Script {
         findings.extend(problems);
         findings.extend(client_encoding::problems(&source, &statements, dialect));
         findings.extend(read_only::problems(&source, &statements, dialect));
+        findings.extend(client_command::notifications(&source, &statements, dialect));
         let script = Script {
             file: Cow::Owned(file.to_owned()),
             checksum: Checksum::of_file(text.as_bytes()),

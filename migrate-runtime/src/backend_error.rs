@@ -153,6 +153,15 @@ impl BackendError {
         }
     }
 
+    /// The connection that the application has lent holds table locks.
+    pub fn under_table_locks() -> Self {
+        BackendError {
+            kind: BackendErrorKind::InTransaction,
+            hint: Some("run `UNLOCK TABLES` before you run migrations, or pass a pool or a URL".into()),
+            ..BackendError::own("the connection that the application passed holds table locks (`LOCK TABLES`)")
+        }
+    }
+
     /// The application has lent a connection that must not write.
     pub fn read_only_session() -> Self {
         let message = "the transactions of this connection are read-only: `default_transaction_read_only` is on";
@@ -208,9 +217,12 @@ impl BackendError {
             }
             BackendErrorKind::InTransaction => {
                 let error = Error::new(ErrorKind::Setting, &codes::IN_TRANSACTION, self.message);
-                error
-                    .note("state", "nothing was run, and the transaction is unchanged")
-                    .help("commit or roll back this transaction before you run migrations, because a run commits transactions of its own")
+                match self.hint {
+                    Some(hint) => error.note("state", "nothing was run, and the connection is unchanged").help(hint),
+                    None => error
+                        .note("state", "nothing was run, and the transaction is unchanged")
+                        .help("commit or roll back this transaction before you run migrations, because a run commits transactions of its own"),
+                }
             }
             BackendErrorKind::Session => self
                 .into_error(

@@ -61,7 +61,7 @@ pub static DROPS_HISTORY: Code = Code::new(
 /// A connection that the application has lent is in a transaction.
 pub static IN_TRANSACTION: Code = Code::new(
     "in-transaction",
-    "The connection that the application passed to the run is in a transaction. A run commits each migration, so it would also commit the transaction of the application, and an error of a migration would abort this transaction. The run was aborted before it executed any statement, and the transaction is unchanged. Commit or roll back first, or pass a pool or a URL.",
+    "The connection that the application passed to the run is in a transaction. A run commits each migration, so it would also commit the transaction of the application, and an error of a migration would abort this transaction. The run was aborted before it executed any statement, and the transaction is unchanged. Commit or roll back first, or pass a pool or a URL. The error also occurs if a connection of MySQL or MariaDB holds table locks (`LOCK TABLES`); then run `UNLOCK TABLES` first.",
 );
 
 /// Records of the history are missing.

@@ -2,6 +2,8 @@
 
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
 use sqlx::{AssertSqlSafe, Connection};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 fn folder(kind: Kind, files: &[(&str, &str)]) -> TestFolder {
     let folder = TestFolder::new(files);
@@ -217,7 +219,7 @@ async fn lock_tables_is_tried_again() {
     let mut holder = database.connect().await;
     sqlx::raw_sql("BEGIN; SELECT * FROM t").execute(&mut holder).await.unwrap();
     let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
-    let mut child = binary.command(&["up"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = binary.command(&["up"]).stderr(Stdio::piped()).spawn().unwrap();
     // The message of the first failed try.
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
     assert!(lines.any(|line| line.unwrap().contains("Blocked")), "it is tried again");
@@ -233,7 +235,7 @@ async fn limits_without_end_do_not_overflow() {
     for kind in Kind::ALL {
         let database = TestDatabase::new(kind).await;
         let set = folder(kind, &[("001_a.up.sql", "CREATE TABLE t (id int);")]).set(kind.dialect());
-        let forever = std::time::Duration::MAX;
+        let forever = Duration::MAX;
         let migrator = migrate_runtime::Migrator::new(&set).timeout(forever).lock_wait(forever).lock_timeout(forever);
         migrator.run(&database.url).await.unwrap();
         migrate_runtime::Migrator::wait_for_database(&database.url.parse().unwrap(), forever).await.unwrap();
@@ -578,6 +580,61 @@ async fn a_time_limit_that_is_only_named_stays() {
         let files = folder(Kind::Postgres, &[("001_a.up.sql", &text)]);
         assert_eq!(run(&database, &files, &["up"]).code, 0, "{first}");
         assert_eq!(database.value("SELECT n FROM o").await, "2s", "{first}");
+        database.drop().await;
+    }
+}
+
+/// The lock timeout that a run sets by itself does not reach an error handler, which would skip the statement.
+#[tokio::test]
+async fn no_handler_catches_a_lock_timeout_that_nobody_asked_for() {
+    let addw = "CREATE FUNCTION addw() RETURNS void LANGUAGE plpgsql AS $$ BEGIN ALTER TABLE t ADD COLUMN w int; \
+        EXCEPTION WHEN OTHERS THEN NULL; END $$;";
+    let block = "DO $$ BEGIN ALTER TABLE t ADD COLUMN w int; EXCEPTION WHEN OTHERS THEN NULL; END $$;";
+    let procedure =
+        "CREATE PROCEDURE addw() BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; ALTER TABLE t ADD COLUMN w INT; END";
+    let compound = "BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; ALTER TABLE t ADD COLUMN w INT; END;";
+    let delimited = format!("DELIMITER //\n{procedure} //\nDELIMITER ;\nCALL addw();");
+    for (kind, before, text) in [
+        (Kind::Postgres, "", block.to_owned()),
+        (Kind::Postgres, addw, "ALTER TABLE o ADD COLUMN x int;\nSELECT addw();".to_owned()),
+        (Kind::Postgres, "", format!("{addw}\nALTER TABLE o ADD COLUMN x int;\nSELECT addw();")),
+        (Kind::Postgres, addw, "ALTER TABLE o ADD COLUMN x int;\nDO $$ BEGIN PERFORM addw(); END $$;".to_owned()),
+        (Kind::MariaDb, "", format!("ALTER TABLE o ADD z INT;\n{compound}")),
+        (Kind::MariaDb, procedure, "ALTER TABLE o ADD z INT;\nCALL addw();".to_owned()),
+        (Kind::MariaDb, "", delimited),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        database.execute("CREATE TABLE t (id int); CREATE TABLE o (id int); INSERT INTO t VALUES (1)").await;
+        if !before.is_empty() {
+            let mut connection = database.connect().await;
+            sqlx::raw_sql(AssertSqlSafe(before.to_owned())).execute(&mut connection).await.unwrap();
+        }
+        let mut reader = database.connect().await;
+        sqlx::raw_sql("START TRANSACTION; SELECT * FROM t").execute(&mut reader).await.unwrap();
+        let folder = folder(kind, &[("001_a.up.sql", &text)]);
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let mut run = binary.command(&["up"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // Longer than the limit of a run: the statement waits, and the run goes on.
+        let waits = match kind {
+            Kind::Postgres => {
+                "SELECT (count(*) = 1)::text FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database() \
+                 AND query_start < clock_timestamp() - interval '3 s'"
+            }
+            _ => {
+                "SELECT IF(COUNT(*) = 1, 'true', 'false') FROM information_schema.processlist \
+                 WHERE state LIKE 'Waiting for table metadata lock' AND db = DATABASE() AND time >= 3"
+            }
+        };
+        let start = Instant::now();
+        while database.value(waits).await != "true" && run.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < Duration::from_secs(60), "{text}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        sqlx::raw_sql("ROLLBACK").execute(&mut reader).await.unwrap();
+        let outcome = Outcome::of(run.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 0, "{text}: {}", outcome.stderr);
+        assert_eq!(database.rows("SELECT w FROM t").await.len(), 1, "{text}: the column was added");
+        reader.close().await.unwrap();
         database.drop().await;
     }
 }

@@ -391,3 +391,32 @@ async fn a_temporary_table_in_an_executable_comment_does_not_reach_the_next_migr
     assert_eq!(database.rows("SELECT x FROM wk").await, ["2"]);
     database.drop().await;
 }
+
+/// Under `LOCK TABLES` nothing could be asked, so that the settings of the application would be lost.
+#[tokio::test]
+async fn a_connection_that_holds_table_locks_is_left_as_it_is() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE app (id int)").await;
+    let set = folder(Kind::MariaDb, &[("001_a.up.sql", "CREATE TABLE t (n int);")]).set(Kind::MariaDb.dialect());
+    let mut connection = MySqlConnection::connect(&database.url).await.unwrap();
+    sqlx::raw_sql("SET time_zone = '+03:00', lock_wait_timeout = 77; LOCK TABLES app WRITE")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let migrator = Migrator::new(&set);
+    let errors = [
+        migrator.run(&mut connection).await.map(drop).unwrap_err(),
+        migrator.status(&mut connection).await.map(drop).unwrap_err(),
+        migrator.is_up_to_date(&mut connection).await.map(drop).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(error.to_string().contains("LOCK TABLES"), "{error}");
+    }
+    let question = "SELECT CONCAT_WS(' ', @@time_zone, @@lock_wait_timeout)";
+    let answer: String = sqlx::raw_sql(question).fetch_one(&mut connection).await.unwrap().get(0);
+    assert_eq!(answer, "+03:00 77");
+    sqlx::raw_sql("UNLOCK TABLES").execute(&mut connection).await.unwrap();
+    assert_eq!(migrator.run(&mut connection).await.unwrap().done.len(), 1);
+    connection.close().await.unwrap();
+    database.drop().await;
+}

@@ -81,6 +81,8 @@ pub struct MySql<'c> {
     left: BTreeMap<String, String>,
     /// The statement that last set the lock timeouts; empty after a reset.
     lock_timeout_sql: String,
+    /// SQL that sets the lock timeouts to those of the prepared session.
+    lock_timeouts_before: String,
     endpoint: Endpoint,
     /// The role of this run, and whether a script may have set another.
     role: SessionRole,
@@ -106,6 +108,7 @@ impl<'c> MySql<'c> {
             original: Variables::new(),
             left: BTreeMap::new(),
             lock_timeout_sql: String::new(),
+            lock_timeouts_before: String::new(),
             endpoint: Endpoint::SINGLE_SERVER,
             role: SessionRole::default(),
             original_role: None,
@@ -298,22 +301,28 @@ impl<'c> MySql<'c> {
         self.first_value(query).await
     }
 
-    /// Sets the timeout for metadata locks, and in a transaction also for row locks. `restore` resets them.
-    async fn set_lock_timeouts(&mut self, unit_run: &UnitRun<'_>, in_transaction: bool) -> Result<(), BackendError> {
-        let Some(lock_timeout) = unit_run.lock_timeout else { return Ok(()) };
+    /// SQL that sets the timeout for metadata locks, and in a transaction also for row locks; or that sets them to what they were
+    /// before an earlier statement of the script. `None` if they stay. `restore` resets them.
+    fn lock_timeouts_sql(&mut self, unit_run: &UnitRun<'_>, in_transaction: bool) -> Option<String> {
         // The limit of the script, or of `session`, takes precedence.
         let session = self.session.iter().map(|statement| Mentions::of(statement, Dialect::MySql));
         if session.fold(unit_run.mentions, Mentions::and).has(Mention::LockTimeout) {
-            return Ok(());
+            return None;
         }
-        let seconds = lock_timeout.as_millis().div_ceil(1000).max(1);
-        let row_locks = if in_transaction { format!(", innodb_lock_wait_timeout = {seconds}") } else { String::new() };
-        let sql = format!("SET SESSION lock_wait_timeout = {seconds}{row_locks}");
-        if self.lock_timeout_sql != sql {
-            self.execute(&sql).await?;
-            self.lock_timeout_sql = sql;
+        let sql = match unit_run.lock_timeout {
+            None => self.lock_timeouts_before.clone(),
+            Some(lock_timeout) => {
+                let seconds = lock_timeout.as_millis().div_ceil(1000).max(1);
+                let row_locks = if in_transaction { format!(", innodb_lock_wait_timeout = {seconds}") } else { String::new() };
+                format!("SET SESSION lock_wait_timeout = {seconds}{row_locks}")
+            }
+        };
+        let is_unset = unit_run.lock_timeout.is_none() && self.lock_timeout_sql.is_empty();
+        if is_unset || sql.is_empty() || self.lock_timeout_sql == sql {
+            return None;
         }
-        Ok(())
+        self.lock_timeout_sql = if unit_run.lock_timeout.is_none() { String::new() } else { sql.clone() };
+        Some(sql)
     }
 }
 
@@ -425,6 +434,14 @@ impl Backend for MySql<'_> {
     }
 
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
+        // Under `LOCK TABLES`, the server first says that a table is not locked, also of one that does not exist. Then it would
+        // not answer what must be known to put the session back.
+        match self.first_value("SELECT 1 FROM migrate_lock_probe LIMIT 1").await {
+            // ER_TABLE_NOT_LOCKED
+            Err(error) if error.code.as_deref() == Some("1100") => return Err(BackendError::under_table_locks()),
+            Err(error) if error.is_connection_lost() => return Err(error),
+            _ => {}
+        }
         // MariaDB says it. Without autocommit, a savepoint would start a transaction.
         match self.first_value("SELECT CAST(@@in_transaction AS CHAR) LIMIT 1").await {
             Ok(answer) if answer.as_deref() == Some("0") => return Ok(()),
@@ -565,8 +582,8 @@ impl Backend for MySql<'_> {
         build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
-        self.set_lock_timeouts(unit_run, true).await.map_err(UnitError::NotStarted)?;
-        let guard = self.guard_before(history_sql, unit_run).await?;
+        let limits = self.lock_timeouts_sql(unit_run, true);
+        let guard: Vec<String> = limits.into_iter().chain(self.guard_before(history_sql, unit_run).await?).collect();
         let begin = unit_run.unit.begin_statement.map_or("START TRANSACTION", |at| unit_run.statements[at].sql(unit_run.text));
         let mut message = SqlMessage::default();
         message.prepend(begin);
@@ -615,7 +632,7 @@ impl Backend for MySql<'_> {
         build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
-        self.set_lock_timeouts(unit_run, false).await.map_err(UnitError::NotStarted)?;
+        let mut limits = self.lock_timeouts_sql(unit_run, false);
         if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
             // There is no heartbeat without a second connection.
             lease.set_duration(lease.duration().max(unit_run.timeout));
@@ -625,6 +642,7 @@ impl Backend for MySql<'_> {
             let sql = statement.sql(unit_run.text);
             // After `LOCK TABLES`, only the tables that it lists can be queried.
             let guard = if at == 0 { self.guard_before(history_sql, unit_run).await? } else { Vec::new() };
+            let guard: Vec<String> = limits.take().into_iter().chain(guard).collect();
             let created = match created_table::created_in_steps(sql) {
                 Some(table) => {
                     let state = self.first_value(&created_table::state_sql(history_sql, &table)).await;

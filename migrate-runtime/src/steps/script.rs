@@ -15,6 +15,7 @@ use migrate_model::lock_strength;
 use migrate_model::name::Name;
 use migrate_model::rollback_limit;
 use migrate_model::script_plan::{ScriptPart, Segment};
+use migrate_model::session_effect::SessionEffect;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -175,5 +176,20 @@ fn lock_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segmen
     }
     let can_retry = |at: usize| segment.in_transaction || atomicity::leaves_nothing(prepared.sql(at), dialect);
     let blocks_traffic = |at: usize| lock_strength::blocks_traffic(prepared.sql(at), dialect) && can_retry(at);
-    prepared.lock_timeout.or_else(|| statements.clone().any(blocks_traffic).then_some(backoff::LOCK_TIMEOUT))
+    let is_unasked_safe = || statements.clone().any(blocks_traffic) && !may_swallow_timeout(runner, prepared, segment);
+    prepared.lock_timeout.or_else(|| is_unasked_safe().then_some(backoff::LOCK_TIMEOUT))
+}
+
+/// May a lock timeout that nobody asked for be caught by an error handler, in a block, a routine of the script or one whose body is
+/// not known? Then what waited for the lock would be skipped.
+fn may_swallow_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segment: &Segment) -> bool {
+    let dialect = runner.backend.dialect();
+    let runs_code = |at: usize| lock_strength::runs_code(prepared.sql(at), dialect);
+    let mut running = segment.unit.statements.clone().filter(|at| runs_code(*at)).peekable();
+    if running.peek().is_none() {
+        return false;
+    }
+    let effects = &prepared.plan.effects;
+    let is_unknown = |at: usize| effects.get(at).is_none_or(|effect| *effect == SessionEffect::Unknown);
+    running.any(is_unknown) || lock_strength::handles_errors(&prepared.script.text, dialect)
 }

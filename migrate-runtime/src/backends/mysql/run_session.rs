@@ -247,6 +247,12 @@ impl MySql<'_> {
         database: Option<&str>,
         values: impl Iterator<Item = Option<String>>,
     ) {
+        let values: Vec<Option<String>> = values.collect();
+        let lock_timeouts = SETTINGS.iter().zip(&values).filter(|(name, _)| name.ends_with("lock_wait_timeout"));
+        let lock_timeouts: Vec<String> =
+            lock_timeouts.filter_map(|(name, value)| Some(format!("SESSION {name} = {}", value.as_ref()?))).collect();
+        self.lock_timeouts_before =
+            if lock_timeouts.is_empty() { String::new() } else { format!("SET {}", lock_timeouts.join(", ")) };
         let settings = SETTINGS.iter().zip(values).map(|(name, value)| {
             // A variable without a value is set to an empty one; a server that refuses that says so.
             let value = value.unwrap_or_default();
