@@ -167,3 +167,31 @@ async fn a_session_that_is_as_its_text_says_resumes() {
         database.drop().await;
     }
 }
+
+/// What the driver overrules is asked in each new session, and the options of the connection count as in psql.
+#[tokio::test]
+async fn the_time_zone_is_that_of_a_new_session() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let name = database.url.rsplit_once('/').unwrap().1;
+    let files = [
+        (
+            "001_a.up.sql",
+            format!(
+                "ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'; ALTER DATABASE {name} SET datestyle = 'SQL, DMY'; CREATE TABLE t (n text, d date);"
+            ),
+        ),
+        ("002_b.up.sql", "INSERT INTO t VALUES (current_setting('timezone'), '03/04/2024');".to_owned()),
+        ("003_c.up.sql", format!("ALTER DATABASE {name} RESET timezone; CREATE TABLE u ();")),
+        ("004_d.up.sql", "INSERT INTO t VALUES (current_setting('timezone'), '03/04/2024');".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(file, text)| (*file, text.as_str())).collect();
+    let folder = TestFolder::new(&files);
+    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+    let run = |url: &str| Binary::inside(folder.path()).variable("DATABASE_URL", url).ok(&["up"]);
+    run(&database.url);
+    assert_eq!(database.rows("SELECT n, d::text FROM t").await, ["Asia/Tokyo|2024-04-03", "UTC|2024-04-03"]);
+    folder.write("migrations/005_e.up.sql", "INSERT INTO t VALUES (current_setting('timezone'), '03/04/2024');");
+    run(&format!("{}?options=-c%20timezone%3DEurope/Berlin%20-c%20datestyle%3DSQL,MDY", database.url));
+    assert_eq!(database.rows("SELECT n, d::text FROM t WHERE n LIKE 'Europe%'").await, ["Europe/Berlin|2024-03-04"]);
+    database.drop().await;
+}

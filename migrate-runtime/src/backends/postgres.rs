@@ -71,6 +71,8 @@ pub struct Postgres<'c> {
     reset: SessionReset,
     /// The `session` statements, which a new session, or each transaction through a pooler, starts with.
     session: Vec<String>,
+    /// Those at its start that set what the driver has overruled.
+    driver_settings: Vec<String>,
     /// What a lent session contained before `prepare`.
     original: LentSession,
     /// The role of this run, as SQL.
@@ -120,6 +122,7 @@ impl<'c> Postgres<'c> {
             database: String::new(),
             reset: SessionReset::default(),
             session: Vec::new(),
+            driver_settings: Vec::new(),
             original: LentSession::default(),
             role: String::new(),
             endpoint: Endpoint::SINGLE_SERVER,
@@ -712,6 +715,7 @@ impl Backend for Postgres<'_> {
                     tracing::debug!(error = error.message, "releasing the lock of the session that is replaced");
                 }
                 self.reconnect(options).await?;
+                self.renew_driver_settings(history_sql).await?;
                 self.run_session(history_sql).await?;
                 Ok(if self.lease.is_some() { RenewedSession::Locked } else { RenewedSession::Unlocked })
             }

@@ -78,7 +78,7 @@ impl Postgres<'_> {
              pg_catalog.current_database()::pg_catalog.text, {place}, {}, {}, {}",
             database_setting(DRIVER_SETTINGS[0]),
             database_setting(DRIVER_SETTINGS[1]),
-            settings.join(", ")
+            settings.join(", "),
         );
         let mut columns = only_row(self.rows(&sql).await?).ok_or_else(BackendError::unanswered)?.into_iter();
         let (version, parameter) = (columns.next().flatten().unwrap_or_default(), columns.next().flatten());
@@ -91,11 +91,8 @@ impl Postgres<'_> {
         if let Some(schema) = columns.next().flatten() {
             history_sql.set_schema(schema);
         }
-        self.session = Vec::new();
-        for name in DRIVER_SETTINGS {
-            let value = columns.next().flatten().map(|value| history_sql.text(&value));
-            self.session.extend(value.map(|value| format!("SELECT pg_catalog.set_config('{name}', {value}, false)")));
-        }
+        self.driver_settings = self.driver_settings_sql(history_sql, &mut columns);
+        self.session = self.driver_settings.clone();
         self.session.extend(session_statements(session, Dialect::Postgres));
         let columns: Vec<Option<String>> = columns.collect();
         let conforming = SETTINGS.iter().zip(&columns).find(|(name, _)| **name == "standard_conforming_strings");
@@ -163,6 +160,37 @@ impl Postgres<'_> {
         all.fold(Mentions::default(), Mentions::and)
     }
 
+    /// Statements that set what the driver has overruled: the settings of the `options` of the connection, or else those of the
+    /// database and the role, which are the next columns of a row.
+    fn driver_settings_sql(&self, history_sql: &HistorySql, columns: &mut impl Iterator<Item = Option<String>>) -> Vec<String> {
+        let options = self.connector.options().and_then(PgConnectOptions::get_options).unwrap_or_default();
+        let set =
+            |name: &str, value: String| format!("SELECT pg_catalog.set_config('{name}', {}, false)", history_sql.text(&value));
+        let values = DRIVER_SETTINGS.iter().map(|name| option_value(options, name).or(columns.next().flatten()));
+        let values: Vec<Option<String>> = values.collect();
+        DRIVER_SETTINGS.iter().zip(values).filter_map(|(name, value)| Some(set(name, value?))).collect()
+    }
+
+    /// Asks again for the settings that the driver has overruled, in a new session: a migration may have changed those of the
+    /// database.
+    pub(super) async fn renew_driver_settings(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
+        let [timezone, datestyle] = DRIVER_SETTINGS.map(database_setting);
+        let row = only_row(self.rows(&format!("SELECT {timezone}, {datestyle}")).await?).ok_or_else(BackendError::unanswered)?;
+        let settings = self.driver_settings_sql(history_sql, &mut row.into_iter());
+        if settings != self.driver_settings {
+            self.session.splice(0..self.driver_settings.len(), settings.iter().cloned());
+            self.driver_settings = settings;
+            self.reset_as_owner();
+        }
+        Ok(())
+    }
+
+    /// SQL that gives a session which belongs to this run alone the settings that a migration starts with.
+    fn reset_as_owner(&mut self) {
+        self.reset.prepared = RESET_SESSION.to_owned();
+        self.session.iter().for_each(|statement| self.reset.add(statement));
+    }
+
     /// Finds the schema of the history, as the `session` statements leave the search path.
     pub(super) async fn find_place(&mut self, history_sql: &mut HistorySql) -> Result<(), BackendError> {
         if history_sql.schema().is_some() {
@@ -206,8 +234,7 @@ impl Postgres<'_> {
         // The first setting is the role.
         self.set_role(history_sql, values.first().cloned().flatten());
         if self.owns_session() {
-            self.reset.prepared = RESET_SESSION.to_owned();
-            self.session.iter().for_each(|statement| self.reset.add(statement));
+            self.reset_as_owner();
             return Ok(());
         }
         let set_config = |name: &str, value: &str| format!("pg_catalog.set_config('{name}', {}, false)", history_sql.text(value));
@@ -309,6 +336,35 @@ impl Postgres<'_> {
     }
 }
 
+/// The value of a setting in the `options` of a connection: `-c name=value` or `--name=value`, of which the last one counts. A
+/// backslash escapes the next character (PostgreSQL 15 manual, 34.1.2).
+fn option_value(options: &str, name: &str) -> Option<String> {
+    let mut words = vec![String::new()];
+    let mut letters = options.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => words.last_mut()?.extend(letters.next()),
+            letter if letter.is_ascii_whitespace() => words.push(String::new()),
+            letter => words.last_mut()?.push(letter),
+        }
+    }
+    let mut words = words.into_iter().filter(|word| !word.is_empty());
+    let mut found = None;
+    while let Some(word) = words.next() {
+        let assignment = match word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
+            Some("") => words.next().unwrap_or_default(),
+            Some(assignment) => assignment.to_owned(),
+            None => continue,
+        };
+        if let Some((setting, value)) = assignment.split_once('=')
+            && setting.replace('-', "_").eq_ignore_ascii_case(name)
+        {
+            found = Some(value.to_owned());
+        }
+    }
+    found
+}
+
 /// What `ALTER DATABASE` or `ALTER ROLE` has set for new sessions of this user in this database, as an expression.
 fn database_setting(name: &str) -> String {
     let equal = SYSTEM.equal;
@@ -333,5 +389,25 @@ fn reset_authorization(mentions: Mentions) -> &'static str {
         (true, false) => "RESET SESSION AUTHORIZATION;\n",
         (false, true) => "RESET session_replication_role;\n",
         (true, true) => "RESET SESSION AUTHORIZATION;\nRESET session_replication_role;\n",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_in_the_options_of_a_connection() {
+        for (options, expected) in [
+            ("", None),
+            ("-c timezone=Europe/Berlin -c work_mem=7MB", Some("Europe/Berlin")),
+            ("-c work_mem=7MB -cTimeZone=Asia/Tokyo", Some("Asia/Tokyo")),
+            ("--timezone=UTC --timezone=Asia/Tokyo", Some("Asia/Tokyo")),
+            ("-c timezone=Etc/GMT\\ 1", Some("Etc/GMT 1")),
+            ("-c my.timezone=UTC -c", None),
+        ] {
+            assert_eq!(option_value(options, "timezone").as_deref(), expected, "{options}");
+        }
+        assert_eq!(option_value("-c datestyle=SQL,DMY", "datestyle").as_deref(), Some("SQL,DMY"));
     }
 }
