@@ -2,8 +2,10 @@
 //! `resumption`.
 
 use crate::comparison::{MigrationState, MigrationStatus};
+use crate::dialect::Dialect;
 use crate::directives::Requirement;
 use crate::divergence::{self as codes, Divergence};
+use crate::execution;
 use crate::finding::Level;
 use crate::history::{Record, RecordState};
 use crate::key::MigrationKey;
@@ -102,6 +104,17 @@ impl Divergence {
     }
 }
 
+impl Divergence {
+    /// A migration that another process is executing now, in place of the difference that its record shows: nothing is to be
+    /// decided about it.
+    pub fn being_executed(record: &Record) -> Self {
+        let progress = if record.state.is_revert() { "reverted" } else { "applied" };
+        let message = format!("version {} is being {progress} by another process", record.key);
+        Divergence::new(&codes::PARTIALLY_APPLIED, Level::Error, &record.key, message)
+            .help("wait until that process ends, then run the same command again; `cargo migrate status` shows its progress")
+    }
+}
+
 fn cosmetic_change(row: &MigrationStatus<'_>) -> Divergence {
     let (title, on) = (row.title(), on(row));
     let message = format!("`{title}` was changed after it was applied{on}, but only in comments or white space");
@@ -188,9 +201,17 @@ fn out_of_order(row: &MigrationStatus<'_>, latest: Option<&MigrationStatus<'_>>,
 }
 
 /// How far a partially applied migration got.
-fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize) -> String {
+fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize, dialect: Dialect) -> String {
     let (title, count) = (row.title(), record.statements);
     match record.state {
+        // There, a statement that does not commit with its checkpoint is one that may run again.
+        RecordState::Started | RecordState::Reverting if !execution::outcome_may_be_unknown(dialect) => {
+            let (what, done) = if record.state.is_revert() { ("the revert of ", "reverted") } else { ("", "applied") };
+            let next = if at > count { String::new() } else { format!("; the next statement is {at} of {count}") };
+            format!(
+                "{what}`{title}` was started, and is not completely {done}{next}; another process is running it, or it was interrupted"
+            )
+        }
         RecordState::Started => {
             let started_at = row.run().map_or("an unknown time", |run| &run.started_at);
             format!("`{title}` was started at {started_at} and interrupted; the outcome of statement {at} is unknown")
@@ -213,7 +234,7 @@ fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize) -> String {
 fn cannot_resume(row: &MigrationStatus<'_>, record: &Record, obstacle: Obstacle, reading: Reading<'_>) -> Divergence {
     let ran = record.pending_sql.as_deref().unwrap_or_default();
     let (at, statement) = next_statement(ran, record.statements_done, reading);
-    let progress = progress(row, record, at);
+    let progress = progress(row, record, at, reading.dialect);
     let resolve = format!("cargo migrate resolve {}", record.key);
     let blocked = |message: String| {
         let blocked = Divergence::new(&codes::PARTIALLY_APPLIED, Level::Error, &record.key, message);

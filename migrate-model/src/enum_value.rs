@@ -50,8 +50,8 @@ pub fn first_use(text: &str, statements: &[Statement]) -> Option<EnumValueUse> {
     let first = *values.values().min()?;
     let users = || statements.iter().enumerate().skip(first + 1).filter(|(at, _)| added[*at].is_none());
     let earliest = |how: Use, find: &dyn Fn(&Statement) -> Option<usize>| {
-        let found = users().filter_map(|(uses, statement)| Some((find(statement).filter(|adds| *adds < uses)?, uses)));
-        found.min().map(|(adds, uses)| EnumValueUse { adds, uses, how })
+        let uses = users().filter_map(|(uses, statement)| Some((find(statement).filter(|adds| *adds < uses)?, uses)));
+        uses.min().map(|(adds, uses)| EnumValueUse { adds, uses, how })
     };
     earliest(Use::Value, &|statement| used_value(text, statement, &values))
         .or_else(|| earliest(Use::Type, &|statement| used_type(statement.sql(text), &types)))

@@ -99,6 +99,12 @@ pub fn units(
     (units, findings)
 }
 
+/// Can a statement be done without its checkpoint, so that its outcome is unknown after an interruption? On SQLite, only one that
+/// may run again.
+pub fn outcome_may_be_unknown(dialect: Dialect) -> bool {
+    dialect != Dialect::Sqlite
+}
+
 /// The transaction mode of a script with these units.
 pub fn transaction_mode(text: &str, statements: &[Statement], units: &[Unit]) -> TransactionMode {
     let transactions = units.iter().filter(|unit| unit.in_transaction).count();

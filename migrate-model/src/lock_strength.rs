@@ -90,17 +90,17 @@ fn contains_word(text: &str, word: &str) -> bool {
 
 /// Can a statement execute a block or a routine, and so an error handler?
 pub fn runs_code(sql: &str, dialect: Dialect) -> bool {
-    match reader::read(sql, dialect) {
+    matches!(
+        reader::read(sql, dialect),
         Syntax::Do { .. }
-        | Syntax::Call { .. }
-        | Syntax::Query
-        | Syntax::Insert(_)
-        | Syntax::Update(_)
-        | Syntax::Delete(_)
-        | Syntax::Other
-        | Syntax::Opaque => true,
-        _ => false,
-    }
+            | Syntax::Call { .. }
+            | Syntax::Query
+            | Syntax::Insert(_)
+            | Syntax::Update(_)
+            | Syntax::Delete(_)
+            | Syntax::Other
+            | Syntax::Opaque
+    )
 }
 
 fn is_weak(action: &ActionKind) -> bool {

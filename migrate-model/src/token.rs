@@ -446,7 +446,7 @@ fn is_for_no_server(sql: &str, at: usize) -> bool {
 /// goes one level deeper for each.
 const MAX_NESTED_COMMENTS: usize = 8;
 
-/// Whether a comment would be executed, but is nested too deep. Such a comment is no [`Kind::Executable`], and its file is
+/// Whether a comment would be executed, but is nested too deep. Such a comment is a [`Kind::Comment`], and its file is
 /// rejected.
 pub fn nests_executable_comments(sql: &str, token: Token, dialect: Dialect) -> bool {
     token.kind == Kind::Comment && is_executable(sql, token.start, dialect) && !is_for_no_server(sql, token.start)

@@ -165,6 +165,14 @@ impl StatusReport {
     /// # Errors
     /// When the target is an unknown version.
     pub fn plan(&self, target: &Target) -> Result<Plan<'_>, Error> {
-        plan(&self.set, &self.recovered, &self.others, target, self.policy).map_err(engine::unknown_version)
+        let plan = plan(&self.set, &self.recovered, &self.others, target, self.policy);
+        let mut plan = plan.map_err(engine::unknown_version)?;
+        for divergence in plan.divergences.iter_mut().filter(|_| self.activity == Activity::Running) {
+            let record = self.history.get(&divergence.key).filter(|record| record.state.interrupted().is_some());
+            if let Some(record) = record.filter(|_| divergence.is_error()) {
+                *divergence = Divergence::being_executed(record);
+            }
+        }
+        Ok(plan)
     }
 }

@@ -186,6 +186,11 @@ async fn status_does_not_wait_for_a_running_statement() {
     database.until_runs("SLEEP(5)").await;
     let outcome = binary.ok(&["status"]);
     assert!(outcome.stdout.contains("being applied"), "{}{}", outcome.stdout, outcome.stderr);
+    for command in [["plan"].as_slice(), &["verify"], &["up", "--dry-run"], &["down", "--dry-run"]] {
+        let outcome = binary.run(command);
+        assert!(outcome.stderr.contains("is being applied by another process"), "{command:?}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("resolve"), "{command:?}: {}", outcome.stderr);
+    }
     let outcome = Outcome::of(running.wait_with_output().unwrap());
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
     database.drop().await;

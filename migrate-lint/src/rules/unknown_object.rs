@@ -158,14 +158,7 @@ fn report_unknown(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         }
         return;
     }
-    let added: BTreeSet<String> = context
-        .actions()
-        .filter_map(|(_, clause, _)| match clause {
-            ActionKind::AddColumn { column: new, .. } => Some(new.name.to_ascii_lowercase()),
-            ActionKind::RenameColumn { to, .. } => Some(to.to_ascii_lowercase()),
-            _ => None,
-        })
-        .collect();
+    let added = added_columns(context);
     for (table, action, range) in context.actions() {
         findings.all.extend(unknown_constraint(context, &table, action).map(|finding| finding.at(range)));
         let if_exists = context.sql[range.clone()].to_ascii_uppercase().contains("IF EXISTS");
@@ -182,6 +175,16 @@ fn report_unknown(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             findings.add(RuleFinding::new(format!("`{table}` has no column `{column}`")).at(range));
         }
     }
+}
+
+/// The names of the columns that the statement adds, in lower case.
+fn added_columns(context: &StatementContext<'_>) -> BTreeSet<String> {
+    let name = |action: &ActionKind| match action {
+        ActionKind::AddColumn { column: new, .. } => Some(new.name.to_ascii_lowercase()),
+        ActionKind::RenameColumn { to, .. } => Some(to.to_ascii_lowercase()),
+        _ => None,
+    };
+    context.actions().filter_map(|(_, action, _)| name(action)).collect()
 }
 
 fn is_missing(context: &StatementContext<'_>, table: &ObjectName, column: &str) -> bool {

@@ -180,7 +180,7 @@ fn lock_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segmen
     prepared.lock_timeout.or_else(|| is_unasked_safe().then_some(backoff::LOCK_TIMEOUT))
 }
 
-/// May a lock timeout that nobody asked for be caught by an error handler, in a block, a routine of the script or one whose body is
+/// May the default lock timeout be caught by an error handler, in a block, a routine of the script or one whose body is
 /// not known? Then what waited for the lock would be skipped.
 fn may_swallow_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segment: &Segment) -> bool {
     let dialect = runner.backend.dialect();

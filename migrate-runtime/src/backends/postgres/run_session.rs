@@ -349,7 +349,7 @@ fn option_value(options: &str, name: &str) -> Option<String> {
         }
     }
     let mut words = words.into_iter().filter(|word| !word.is_empty());
-    let mut found = None;
+    let mut last = None;
     while let Some(word) = words.next() {
         let assignment = match word.strip_prefix("--").or_else(|| word.strip_prefix("-c")) {
             Some("") => words.next().unwrap_or_default(),
@@ -359,10 +359,10 @@ fn option_value(options: &str, name: &str) -> Option<String> {
         if let Some((setting, value)) = assignment.split_once('=')
             && setting.replace('-', "_").eq_ignore_ascii_case(name)
         {
-            found = Some(value.to_owned());
+            last = Some(value.to_owned());
         }
     }
-    found
+    last
 }
 
 /// What `ALTER DATABASE` or `ALTER ROLE` has set for new sessions of this user in this database, as an expression.
