@@ -64,23 +64,31 @@ pub fn replaced(context: &StatementContext<'_>, new: &ObjectName) -> Option<Obje
     })
 }
 
+/// Can a name be that of an object? To resolve it costs more than this, and a file may contain thousands of statements.
+fn may_be(name: &str, object: &ObjectName) -> bool {
+    name.eq_ignore_ascii_case(object.name())
+}
+
 fn creates_table(context: &StatementContext<'_>, syntax: &Syntax, name: &ObjectName) -> bool {
     match syntax {
-        Syntax::CreateTable(table) => table.name.as_ref().is_some_and(|new| context.schema.resolve(new) == *name),
+        Syntax::CreateTable(table) => {
+            table.name.as_ref().is_some_and(|new| may_be(&new.name, name) && context.schema.resolve(new) == *name)
+        }
         _ => false,
     }
 }
 
 fn renames_to(context: &StatementContext<'_>, syntax: &Syntax, name: &ObjectName) -> bool {
     match syntax {
-        Syntax::AlterTable(alter) => {
-            let table = context.schema.resolve(&alter.table);
-            alter.actions.iter().any(|action| match &action.kind {
-                ActionKind::Rename(to) => context.schema.in_same_schema(&table, &to.name) == *name,
-                _ => false,
-            })
+        Syntax::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
+            ActionKind::Rename(to) => {
+                may_be(&to.name, name) && context.schema.in_same_schema(&context.schema.resolve(&alter.table), &to.name) == *name
+            }
+            _ => false,
+        }),
+        Syntax::RenameTables(renames) => {
+            renames.iter().any(|(_, to)| may_be(&to.name, name) && context.schema.resolve(to) == *name)
         }
-        Syntax::RenameTables(renames) => renames.iter().any(|(_, to)| context.schema.resolve(to) == *name),
         _ => false,
     }
 }

@@ -67,14 +67,14 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     for impact in parents {
-        let held_on_others = context
-            .held_locks
-            .iter()
-            .filter(|held| is_foreign_key(&held.cause) && held.lock == impact.lock && held.table != impact.table);
-        let held_on_others: Vec<_> =
-            held_on_others.filter(|held| context.is_deployed(&held.table) && Some(&held.table) != altered.as_ref()).collect();
+        let mut held_on_others = context.held_locks.iter().filter(|held| {
+            let is_other = held.lock == impact.lock && held.table != impact.table && Some(&held.table) != altered.as_ref();
+            is_other && is_foreign_key(&held.cause) && context.is_deployed(&held.table)
+        });
         // Only the second table of a file is reported, not each further one.
-        if let Some(first) = held_on_others.first().filter(|first| held_on_others.iter().all(|held| held.table == first.table)) {
+        if let Some(first) = held_on_others.next()
+            && held_on_others.all(|held| held.table == first.table)
+        {
             let message =
                 format!("`{}` is locked for a foreign key while `{}` is still locked for another", impact.table, first.table);
             findings.add(RuleFinding::new(message).note(context.describe_lock(impact)));

@@ -47,20 +47,36 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         // If no migration creates a dropped index, its table is unknown.
         lock >= Lock::ShareRowExclusive && *cause != Cause::IndexDrop && context.is_deployed(table)
     };
-    let held = context.held_locks.iter().filter(|held| is_strong(&held.table, held.lock, &held.cause));
-    let mut locked: Vec<&ObjectName> = held.map(|held| &held.table).collect();
-    locked.sort();
-    locked.dedup();
+    let strong = context.impacts.iter().filter(|impact| is_strong(&impact.table, impact.lock, &impact.cause));
+    let mut new: BTreeSet<&ObjectName> = strong.map(|impact| &impact.table).collect();
+    let mut locked: BTreeSet<&ObjectName> = BTreeSet::new();
+    for held in context.held_locks {
+        if new.is_empty() {
+            return;
+        }
+        let is_counted = locked.len() <= MOST_COUNTED;
+        if (is_counted || new.contains(&held.table)) && is_strong(&held.table, held.lock, &held.cause) {
+            new.remove(&held.table);
+            if is_counted {
+                locked.insert(&held.table);
+            }
+        }
+    }
+    let locked: Vec<&ObjectName> = locked.into_iter().collect();
     if locked.len() < 3 {
         return;
     }
-    let strong = context.impacts.iter().filter(|impact| is_strong(&impact.table, impact.lock, &impact.cause));
-    let new: BTreeSet<&ObjectName> = strong.map(|impact| &impact.table).filter(|table| !locked.contains(table)).collect();
     for table in new {
         let message = match &*locked {
             [first, second, third] => format!("`{table}` is locked while `{first}`, `{second}`, `{third}` are still locked"),
-            _ => format!("`{table}` is locked while {} tables are still locked", locked.len()),
+            many if many.len() > MOST_COUNTED => {
+                format!("`{table}` is locked while more than {MOST_COUNTED} tables are still locked")
+            }
+            many => format!("`{table}` is locked while {} tables are still locked", many.len()),
         };
         findings.add(RuleFinding::new(message));
     }
 }
+
+/// How many tables a message counts. To know the state of each costs a search.
+const MOST_COUNTED: usize = 100;
