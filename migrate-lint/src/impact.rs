@@ -156,6 +156,8 @@ pub enum Cause {
     TypeIndexes,
     /// A type change of a column that a `CHECK` uses: the constraint is verified again.
     TypeCheck,
+    /// The other table of a foreign key of a column whose type changes: the constraint is created again.
+    TypeForeignKey,
     /// A type change whose cost is unknown, because the current type is unknown.
     TypeUnknown,
     /// A type change that adds or removes a time zone; free only if the time zone of the session is UTC.

@@ -589,7 +589,29 @@ fn set_type(
         Cost::Unknown => exclusive(Cause::TypeUnknown).rewriting(),
     };
     let recheck = (checked && cost != Cost::Rewrite).then(|| exclusive(Cause::TypeCheck).scanning());
-    [main].into_iter().chain(recheck).collect()
+    let checks_rows = matches!(cost, Cost::Rewrite | Cost::Unknown);
+    [main].into_iter().chain(recheck).chain(foreign_key_partners(schema, key, column, checks_rows)).collect()
+}
+
+/// The other tables of the foreign keys of a column whose type changes. PostgreSQL drops these constraints and creates them
+/// again; if the new type compares in another way, it checks the rows of the referencing table. Shown on a server: `pg_locks`
+/// lists ACCESS EXCLUSIVE on both tables.
+fn foreign_key_partners(schema: &Schema, key: &ObjectName, column: &str, checks_rows: bool) -> Vec<Impact> {
+    let contains = |columns: &[String]| columns.iter().any(|name| name == column);
+    let exclusive = |table: &ObjectName| Impact::new(table.clone(), Lock::AccessExclusive, Cause::TypeForeignKey);
+    let Some(relation) = schema.relation(key) else { return Vec::new() };
+    let keys = relation.foreign_keys().filter(|(_, columns, parent, _)| contains(columns) && *parent != key);
+    let mut partners: Vec<Impact> = keys.map(|(_, _, parent, _)| exclusive(parent)).collect();
+    for (child, referencing, _) in schema.children(key).filter(|(child, ..)| *child != key) {
+        let references = |constraint: &Constraint| match &constraint.kind {
+            ConstraintKind::Foreign { table, targets, .. } => table == key && relation.targets(targets).is_some_and(contains),
+            _ => false,
+        };
+        if referencing.constraints.iter().any(references) {
+            partners.push(if checks_rows { exclusive(child).scanning() } else { exclusive(child) });
+        }
+    }
+    partners
 }
 
 /// Whether `USING` only casts the column to the new type, as in `USING a::text`.

@@ -17,7 +17,8 @@ pub static RULE: Rule = Rule {
          changes that need no rewrite are a longer or unlimited `varchar`, `varchar` to `text`, `text` to `varchar` \
          without a limit, a larger precision of `numeric` with the same scale, a larger precision of `timestamp` or \
          `time`, `cidr` to `inet`, and a longer `bit varying`. Some other changes rebuild only the indexes on the \
-         column; the rule `alter-type-rebuilds-index` reports them.",
+         column; the rule `alter-type-rebuilds-index` reports them. If a foreign key uses the column, PostgreSQL creates the \
+         foreign key again, and the other table of the foreign key has the same lock during the rewrite.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
@@ -38,6 +39,14 @@ pub static RULE: Rule = Rule {
         postgres(&["CREATE TABLE t (a varchar(20)[]);", "ALTER TABLE t ALTER a TYPE varchar(50)[];"]),
         postgres(&["CREATE TABLE t (a interval);", "ALTER TABLE t ALTER a TYPE interval year to month;"]),
         postgres(&["CREATE TABLE t (a bpchar);", "ALTER TABLE t ALTER a TYPE char;"]),
+        postgres(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int REFERENCES p (id));",
+            "ALTER TABLE t ALTER a TYPE bigint;",
+        ]),
+        postgres(&[
+            "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int REFERENCES p);",
+            "ALTER TABLE p ALTER id TYPE bigint;",
+        ]),
     ],
     not_flagged: &[
         postgres(&["CREATE TABLE t (a varchar(20));", "ALTER TABLE t ALTER a TYPE varchar(50);"]),
@@ -70,4 +79,15 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     findings.all.extend(known);
     let note = "the current type of the column is unknown: no migration creates the column";
     findings.all.extend(unknown.into_iter().map(|finding| finding.at_most(Level::Warning).note(note)));
+    if context.impacts.iter().any(|impact| impact.rewrites && impact.cause != Cause::TypeUnknown) {
+        findings.all.extend(context.findings_for(
+            |cause| *cause == Cause::TypeForeignKey,
+            |impact| {
+                format!(
+                    "a foreign key uses the column, so `{}` is also blocked for reads and writes during the rewrite",
+                    impact.table
+                )
+            },
+        ));
+    }
 }
