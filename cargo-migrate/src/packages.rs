@@ -129,8 +129,18 @@ impl Package {
     }
 }
 
-/// The selected packages; `None` outside a cargo package.
+/// The selected packages; `None` outside a cargo package. A workspace may name members anywhere, also through a link: those
+/// outside the repository are neither read nor written.
 fn packages(context: &Context<'_>, current_dir: &Path) -> Result<Option<Vec<Package>>, CommandError> {
+    let packages = selected_packages(context, current_dir)?;
+    let boundary = Boundary::of(current_dir, &allowed_folders());
+    let outside = packages.iter().flatten().filter(|package| !boundary.contains(&package.root));
+    let findings: Vec<Finding> =
+        outside.map(|package| boundary::outside(&format!("the folder of the package `{}`", package.name))).collect();
+    if findings.is_empty() { Ok(packages) } else { Err(CommandError::Findings(findings)) }
+}
+
+fn selected_packages(context: &Context<'_>, current_dir: &Path) -> Result<Option<Vec<Package>>, CommandError> {
     let is_explicit = !context.global.package.is_empty() || context.global.workspace;
     if !is_explicit && !current_dir.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
         return Ok(None);

@@ -93,6 +93,36 @@ fn folders_out_of_the_repository_are_rejected() {
     assert!(outcome.stderr.contains("1 migration") && !outcome.stderr.contains("outside-repository"), "{outcome:?}");
 }
 
+/// A workspace is a file of the repository, too: a member behind a link is another package.
+#[test]
+fn members_of_a_workspace_are_in_the_repository() {
+    let folder = TestFolder::new(&[]);
+    let package = |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    folder.write("repo/Cargo.toml", "[workspace]\nmembers = [\"inner\", \"m\"]\nresolver = \"2\"\n");
+    for (path, name) in [("repo/inner", "inner"), ("victim", "victim")] {
+        folder.write(&format!("{path}/Cargo.toml"), &package(name));
+        folder.write(&format!("{path}/src/lib.rs"), "");
+        folder.write(&format!("{path}/migrations/001_s.up.sql"), "DROP TABLE secret_thing;");
+    }
+    for git in ["repo/.git", "victim/.git"] {
+        fs::create_dir_all(folder.path().join(git)).unwrap();
+    }
+    symlink("../victim", folder.path().join("repo/m")).unwrap();
+    let binary = Binary::inside(&folder.path().join("repo"));
+    for command in [
+        "lint --workspace --dialect postgres",
+        "lint -p victim --dialect postgres",
+        "new y -p victim --dialect postgres",
+        "lock -p victim --dialect postgres",
+    ] {
+        let outcome = binary.run(&command.split(' ').collect::<Vec<_>>());
+        assert!(outcome.code == 4 && outcome.stderr.contains("error[outside-repository]"), "{command}: {outcome:?}");
+        assert!(!all_text(&outcome).contains("secret_thing"), "{command}: {outcome:?}");
+    }
+    assert_eq!(fs::read_dir(folder.path().join("victim/migrations")).unwrap().count(), 1);
+    assert!(!binary.run(&["check", "-p", "inner", "--dialect", "postgres"]).stderr.contains("outside-repository"));
+}
+
 #[test]
 fn nothing_of_a_file_behind_a_link_is_shown_or_changed() {
     for (name, target) in [
