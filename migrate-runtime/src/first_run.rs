@@ -102,7 +102,8 @@ async fn is_running(backend: &mut dyn Backend, history_sql: &HistorySql, history
 /// The error of a run that the findings prevent.
 pub fn refusal(neighbors: &[Finding]) -> Option<Error> {
     let (first, others) = neighbors.split_first().filter(|(first, _)| first.is_error())?;
-    let kind = if first.code == &codes::HISTORY { ErrorKind::History } else { ErrorKind::HistoryMismatch };
+    let is_history = [&codes::HISTORY, &codes::UNTRUSTED_HISTORY].contains(&first.code);
+    let kind = if is_history { ErrorKind::History } else { ErrorKind::HistoryMismatch };
     let error = Error::of_finding(kind, first.clone()).note("state", "aborted before applying anything; nothing was created");
     let others = others.iter().filter(|finding| finding.is_error());
     Some(others.fold(error, |error, finding| error.note("also", format!("[{}] {}", finding.code, finding.message))))

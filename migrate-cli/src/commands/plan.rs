@@ -33,7 +33,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let mut views = Vec::new();
     let mut table = Vec::new();
     let mut summaries = Vec::new();
-    let mut is_clear = true;
+    let mut exit = Exit::Done;
     let mut planned = AssumedApplied::default();
     let services = context.source.services()?;
     refuse_empty_drafts(&services, &vec![vec![target.clone()]; services.len()])?;
@@ -44,12 +44,15 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         let neighbors = status.neighbors();
         context.output.findings(&neighbors);
         context.output.divergences(&plan.divergences);
-        let may_run = plan.is_clear() && status.refusal().is_none();
-        is_clear &= may_run;
+        let refusal = status.refusal().map(CommandError::from);
+        let may_run = plan.is_clear() && refusal.is_none();
+        if exit == Exit::Done && !may_run {
+            // As the run would end.
+            exit = refusal.as_ref().map_or(Exit::HistoryMismatch, CommandError::exit);
+        }
         planned.add(&service.name, &plan);
         table.extend(plan.steps.iter().map(|step| cells(&service.name, step)));
-        let summary =
-            if status.refusal().is_some() { "nothing would run, for the reason shown above".to_owned() } else { summary(&plan) };
+        let summary = if refusal.is_some() { "nothing would run, for the reason shown above".to_owned() } else { summary(&plan) };
         summaries.push(format!("`{}`: {summary}", service.name));
         views.push(json!({
             "service": service.name,
@@ -69,7 +72,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         }
         summaries.iter().for_each(|line| context.output.message(line));
     }
-    Ok(if is_clear { Exit::Done } else { Exit::HistoryMismatch })
+    Ok(exit)
 }
 
 fn cells(service: &str, step: &Step<'_>) -> Vec<Cell> {

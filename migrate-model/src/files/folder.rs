@@ -26,6 +26,7 @@ use crate::visible;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A file that contains one direction of a migration.
@@ -517,7 +518,7 @@ fn read_lock(path: &Path, display_path: &str, boundary: &Boundary, findings: &mu
             findings.extend(problems);
             Some(lock)
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => {
             let finding = Finding::error(&UNREADABLE, format!("cannot read the lock file: {error}"));
             findings.push(finding.at(Place::file(display_path)).help("replace it with a regular file that this user can read"));
@@ -530,7 +531,11 @@ fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
     let bytes = regular_file::read(&file.path, MIGRATION_LIMIT).map_err(|error| {
         Finding::error(&UNREADABLE, format!("cannot read `{}`: {error}", file.name))
             .at(Place::file(file.display_path.clone()))
-            .help("grant this user read permission")
+            .help(match error.kind() {
+                ErrorKind::FileTooLarge => "split the file into several migrations",
+                ErrorKind::PermissionDenied => "grant this user read permission",
+                _ => "replace it with a regular file that this user can read",
+            })
     })?;
     // `contains` is fast even in an unoptimized build.
     if bytes.contains(&0)
