@@ -75,6 +75,7 @@ mod mysql_modify_loses;
 mod mysql_random_default;
 mod mysql_rebuilds_table;
 mod mysql_references_ignored;
+mod mysql_row_count;
 mod mysql_several_ddl;
 mod mysql_table_copy;
 mod narrow_type;
@@ -208,6 +209,7 @@ pub static ALL: &[&Rule] = &[
     &mysql_random_default::RULE,
     &mysql_rebuilds_table::RULE,
     &mysql_references_ignored::RULE,
+    &mysql_row_count::RULE,
     &mysql_several_ddl::RULE,
     &mysql_table_copy::RULE,
     &narrow_type::RULE,

@@ -809,3 +809,14 @@ fn every_test_that_a_rule_names_exists() {
         }
     }
 }
+
+/// The driver asks the server to count the rows found; a client that does not ask gets another number.
+#[tokio::test]
+async fn row_count_counts_the_rows_found() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE t (id int, v int); INSERT INTO t VALUES (1, 1); CREATE TABLE l (n int)").await;
+    let mut connection = database.connect().await;
+    run(&mut connection, "UPDATE t SET v = 1; INSERT INTO l SELECT ROW_COUNT()").await.unwrap();
+    assert_eq!(database.rows("SELECT n FROM l").await, ["1"], "found, although nothing was changed");
+    database.drop().await;
+}

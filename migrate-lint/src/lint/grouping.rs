@@ -47,8 +47,8 @@ impl Group {
         let Group { mut first, others } = self;
         let (same, different): (Vec<_>, Vec<_>) = others.iter().partition(|other| other.message == first.message);
         if !same.is_empty() {
-            let shown = if limit.is_some() { MOST_LINES } else { usize::MAX };
-            let lines: Vec<String> = same.iter().take(shown).map(|other| other.line.to_string()).collect();
+            let most = if limit.is_some() { MOST_LINES } else { usize::MAX };
+            let lines: Vec<String> = same.iter().take(most).map(|other| other.line.to_string()).collect();
             let noun = if same.len() == 1 { "line" } else { "lines" };
             let more = same.len() - lines.len();
             let more = if more == 0 { String::new() } else { format!(" and {more} more") };
