@@ -2,6 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
+use crate::relation::{Constraint, ConstraintKind, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
@@ -9,7 +10,7 @@ use crate::server::Product;
 use crate::simulation::name_holder;
 use migrate_model::code::Code;
 use migrate_model::finding::Level;
-use migrate_model::syntax::{ActionKind, ObjectKind, Syntax, TypeAction};
+use migrate_model::syntax::{self, ActionKind, ObjectKind, Syntax, TypeAction};
 
 /// Flags a statement that creates an object that an earlier statement created and none dropped.
 pub static RULE: Rule = Rule {
@@ -28,6 +29,7 @@ pub static RULE: Rule = Rule {
     down: true,
     check: RuleCheck::Statement(check),
     flagged: &[
+        postgres(&["CREATE TABLE t (id int PRIMARY KEY, k int);", "ALTER TABLE t ADD PRIMARY KEY (k);"]),
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE t (a int, b int);"]),
         postgres(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME a TO b;"]),
         sqlite(&["CREATE TABLE t (a int, b int);", "-- migrate: phase contract\nALTER TABLE t RENAME COLUMN a TO b;"]),
@@ -61,6 +63,7 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t ADD KEY k (a), ADD KEY k (b);"]),
     ],
     not_flagged: &[
+        postgres(&["CREATE TABLE t (id int PRIMARY KEY, k int);", "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (k);"]),
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
         mysql(&["CREATE TABLE t (a int, KEY k (a), CONSTRAINT k CHECK (a > 0)); ALTER TABLE t DROP KEY k, ADD KEY k (a);"]),
         postgres(&[
@@ -217,12 +220,26 @@ fn existing_part(context: &StatementContext<'_>, table: &ObjectName, action: &Ac
             exists.then(|| format!("`{table}` already has an index `{key}`"))
         }
         ActionKind::AddConstraint(constraint) => {
+            if let syntax::ConstraintKind::Primary { .. } = constraint.kind
+                && context.server().product == Product::Postgres
+                && let Some(key) = certain_primary_key(relation).filter(|key| !removes_constraint(context, &key.name))
+            {
+                return Some(format!("`{table}` already has a primary key, `{}`", key.name));
+            }
             let name = constraint.name.as_deref()?;
             let exists = relation.has_constraint(name) && !removes_constraint(context, name);
             exists.then(|| format!("`{table}` already has a constraint `{name}`"))
         }
         _ => None,
     }
+}
+
+/// The primary key of a table, if it certainly has it.
+fn certain_primary_key(relation: &Relation) -> Option<&Constraint> {
+    let is_certain = !relation.certainty.is_uncertain() && !relation.may_predate_history;
+    let is_primary =
+        |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_)) && !constraint.certainty.is_uncertain();
+    relation.constraints.iter().find(is_primary).filter(|_| is_certain)
 }
 
 fn removes_column(context: &StatementContext<'_>, is_column: impl Fn(&str) -> bool) -> bool {

@@ -20,7 +20,7 @@ pub static RULE: Rule = Rule {
         "drop-with-dependents",
         "PostgreSQL rejects a `DROP` without `CASCADE` if other objects depend on the dropped object (error 2BP01). \
          This applies to a table referenced by a foreign key or a view, a schema that contains objects, a type used \
-         by a column or a domain, a key or a unique index referenced by a foreign key, the index of a constraint, and a \
+         by a column or a domain, a column, a key or a unique index referenced by a foreign key, the index of a constraint, and a \
          function used by a trigger. PostgreSQL \
          also rejects a `TRUNCATE` without `CASCADE` if a foreign key of another table references the truncated \
          table (error 0A000). Down migrations often fail with error 2BP01 because they drop objects in the order of \
@@ -74,6 +74,11 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP VIEW v;",
         ]),
         postgres(&["CREATE TABLE a (id int, k int UNIQUE);", "-- migrate: phase contract\nDROP INDEX a_k_key;"]),
+        postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (a_id int REFERENCES a);",
+            "-- migrate: phase contract\nALTER TABLE a DROP COLUMN id;",
+        ]),
+        postgres(&["CREATE TABLE a (n int); CREATE TABLE b () INHERITS (a);", "-- migrate: phase contract\nDROP TABLE a;"]),
         postgres(&["CREATE TABLE a (id int PRIMARY KEY);", "-- migrate: phase contract\nDROP INDEX CONCURRENTLY a_pkey;"]),
         postgres(&[
             "CREATE TABLE a (k int); CREATE UNIQUE INDEX u ON a (k); CREATE TABLE b (k int REFERENCES a (k));",
@@ -147,6 +152,11 @@ pub static RULE: Rule = Rule {
             "-- migrate: phase contract\nDROP INDEX u; DROP INDEX w;",
         ]),
         postgres(&[
+            "CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (a_id int REFERENCES a);",
+            "-- migrate: phase contract\nALTER TABLE a DROP COLUMN n; DROP TABLE b; ALTER TABLE a DROP COLUMN id;",
+        ]),
+        postgres(&["CREATE TABLE a (n int); CREATE TABLE b () INHERITS (a);", "-- migrate: phase contract\nDROP TABLE a, b;"]),
+        postgres(&[
             "CREATE TABLE a (k int CONSTRAINT c UNIQUE);",
             "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT c; CREATE INDEX c ON a (k); DROP INDEX c;",
         ]),
@@ -173,6 +183,12 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         }
     }
     for (table, action, range) in context.actions() {
+        if let ActionKind::DropColumn { name, cascade: false, .. } = action {
+            for child in tables_referencing_column(context, &table, name) {
+                let message = format!("cannot drop `{table}.{name}`: a foreign key of `{child}` depends on it");
+                findings.add(RuleFinding::new(message).at(range));
+            }
+        }
         let ActionKind::DropConstraint { name, cascade: false, .. } = action else { continue };
         let Some(relation) = context.relation(&table) else { continue };
         let key = relation.constraint(name).map(|constraint| &constraint.kind);
@@ -205,7 +221,10 @@ fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName
             let views =
                 schema.views_reading(key).filter(|(view, other)| !other.certainty.is_uncertain() && !dropped.contains(*view));
             let views = views.map(|(view, _)| format!("view `{view}`"));
-            children.map(|child| format!("a foreign key of `{child}`")).chain(views).collect()
+            let is_certain = |heir: &&ObjectName| schema.relation(heir).is_some_and(|heir| !heir.certainty.is_uncertain());
+            let heirs = schema.inheriting(key).filter(is_certain).filter(|heir| !dropped.contains(*heir));
+            let heirs = heirs.map(|heir| format!("the inheriting table `{heir}`"));
+            children.map(|child| format!("a foreign key of `{child}`")).chain(views).chain(heirs).collect()
         }
         ObjectKind::Type | ObjectKind::Domain if schema.ty(key).is_some() => {
             let has_type = |column: &&Column| column.ty.as_ref().is_some_and(|ty| schema.resolve_type(ty) == *key);
@@ -229,6 +248,21 @@ fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName
         }
         _ => Vec::new(),
     }
+}
+
+/// The other tables that certainly have a foreign key to this column.
+fn tables_referencing_column(context: &StatementContext<'_>, table: &ObjectName, column: &str) -> Vec<ObjectName> {
+    let Some(relation) = context.relation(table).filter(|relation| relation.has_column(column)) else { return Vec::new() };
+    let references = |child: &&ObjectName| {
+        let constraints = context.relation(child).into_iter().flat_map(|relation| &relation.constraints);
+        constraints.filter(|constraint| !constraint.certainty.is_uncertain()).any(|constraint| match &constraint.kind {
+            ConstraintKind::Foreign { table: parent, targets, .. } => {
+                parent == table && relation.targets(targets).is_some_and(|names| names.iter().any(|name| name == column))
+            }
+            _ => false,
+        })
+    };
+    context.schema.certain_children(table).filter(|child| *child != table).filter(references).cloned().collect()
 }
 
 /// The constraint that an index belongs to, or a foreign key that depends on it.

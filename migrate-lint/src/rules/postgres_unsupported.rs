@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "postgres-unsupported",
         "PostgreSQL rejects this statement, so the migration fails. `DROP INDEX CONCURRENTLY` accepts one index only, and no \
-         `CASCADE`. `ADD GENERATED ... AS IDENTITY` requires a column that is NOT NULL. `CREATE OR REPLACE VIEW` can add \
-         columns at the end, but cannot remove, rename or reorder columns.",
+         `CASCADE`. `ADD GENERATED ... AS IDENTITY` requires a column that is NOT NULL. A constraint `USING INDEX` \
+         requires a unique index over columns, without a condition. `CREATE OR REPLACE VIEW` can add columns at the end, but cannot remove, rename or reorder columns.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
@@ -41,6 +41,11 @@ pub static RULE: Rule = Rule {
         postgres(&[
             "CREATE TABLE t (a int, b int); CREATE VIEW v (x, y) AS SELECT a, b FROM t;",
             "CREATE OR REPLACE VIEW v AS SELECT a AS x, b AS z FROM t;",
+        ]),
+        postgres(&["CREATE TABLE t (a int); CREATE INDEX i ON t (a);", "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i;"]),
+        postgres(&[
+            "CREATE TABLE t (a int); CREATE UNIQUE INDEX i ON t (a) WHERE a > 0;",
+            "ALTER TABLE t ADD CONSTRAINT c UNIQUE USING INDEX i;",
         ]),
     ],
     not_flagged: &[
@@ -88,7 +93,30 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             }
         }
         Syntax::CreateView(view) if view.or_replace && view.output_is_complete => check_view(context, view, findings),
-        _ => check_identity(context, findings),
+        _ => {
+            check_identity(context, findings);
+            check_using_index(context, findings);
+        }
+    }
+}
+
+fn check_using_index(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    for (table, action, range) in context.actions() {
+        let ActionKind::AddConstraint(constraint) = action else { continue };
+        let (ConstraintKind::Unique { using_index: Some(name), .. } | ConstraintKind::Primary { using_index: Some(name), .. }) =
+            &constraint.kind
+        else {
+            continue;
+        };
+        let relation = context.relation(&table).filter(|relation| relation.has_index(name));
+        let index = relation.and_then(|relation| relation.indexes.find(name, true));
+        let reason = match index {
+            Some(index) if !index.unique => "it is not unique",
+            Some(index) if index.partial_or_expression => "it is partial, or contains an expression",
+            _ => continue,
+        };
+        let message = format!("the index `{name}` cannot become a constraint of `{table}`: {reason}");
+        findings.add(RuleFinding::new(message).at(range).fix("build a unique index over columns, without a condition"));
     }
 }
 
