@@ -55,6 +55,7 @@ pub enum AlterReason {
 
     NullabilityChanged,
     ColumnMoved,
+    ColumnMovedUnderFulltext,
     ColumnLengthened,
     AutoIncrementAdded,
     TypeChanged,
@@ -118,6 +119,7 @@ impl AlterReason {
             AlterReason::InstantPrevented => "another clause prevents INSTANT, and the table is rebuilt",
             AlterReason::NullabilityChanged => "a column becomes nullable or NOT NULL",
             AlterReason::ColumnMoved => "a column is moved to another position",
+            AlterReason::ColumnMovedUnderFulltext => "a column of a table with a FULLTEXT index is moved to another position",
             AlterReason::ColumnLengthened => "a column becomes longer, and becomes nullable or NOT NULL",
             AlterReason::AutoIncrementAdded => "AUTO_INCREMENT is added to a column",
             AlterReason::TypeChanged => "the type of a column changes",

@@ -153,10 +153,14 @@ fn copies_online(relation: Option<&Relation>, alter: &AlterTable, reason: AlterR
     is_supported && !is_prevented && !counts && relation.is_some_and(|relation| !cascades(relation))
 }
 
-/// Does `IF NOT EXISTS` skip the clause?
+/// Does `IF EXISTS` or `IF NOT EXISTS` skip the clause?
 fn does_nothing(relation: &Relation, action: &ActionKind) -> bool {
     match action {
         ActionKind::AddColumn { column, if_not_exists: true } => relation.has_column(&column.name),
+        ActionKind::DropColumn { name, if_exists: true, .. } => {
+            let is_known = relation.columns_known && !relation.certainty.is_uncertain() && !relation.may_predate_history;
+            is_known && relation.column(name).is_none()
+        }
         ActionKind::AddIndex(index) if index.if_not_exists => {
             index.name.as_ref().is_some_and(|name| relation.has_index(&name.name))
         }
@@ -188,10 +192,25 @@ fn combined(
         INPLACE if reason.rebuilds_table() => {
             relation.and_then(|relation| instead_of_rebuild(relation, action, mariadb)).unwrap_or(cost)
         }
+        // The position of a column decides where the full-text index finds its document.
+        INSTANT if is_moved(action) && relation.is_some_and(has_fulltext) => {
+            (INPLACE_SHARED, AlterReason::ColumnMovedUnderFulltext)
+        }
+        NOCOPY if mariadb && matches!(action, ActionKind::DropColumn { .. }) => {
+            relation.and_then(|relation| instead_of_instant(relation, action, mariadb)).unwrap_or(cost)
+        }
         NOCOPY | INPLACE if mariadb && adds_index_over_new_virtual(alter, action) => {
             (INPLACE_SHARED, AlterReason::VirtualColumnAddedWithIndex)
         }
         _ => cost,
+    }
+}
+
+/// Whether a clause moves a column: `FIRST` or `AFTER`.
+fn is_moved(action: &ActionKind) -> bool {
+    match action {
+        ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => column.placed,
+        _ => false,
     }
 }
 
@@ -216,7 +235,9 @@ fn instead_of_instant(relation: &Relation, action: &ActionKind, mariadb: bool) -
     } else if indexed_virtual {
         Some((INPLACE_SHARED, AlterReason::ColumnAddedToIndexedVirtual))
     } else if has_fulltext(relation) {
-        Some((INPLACE_SHARED, AlterReason::ColumnsChangedUnderFulltext))
+        // Without its full-text index, the table is rebuilt while other sessions write.
+        let online = if drops_fulltext(relation, action) { INPLACE } else { INPLACE_SHARED };
+        Some((online, AlterReason::ColumnsChangedUnderFulltext))
     } else if relation.compressed {
         Some((INPLACE, AlterReason::ColumnsChangedInCompressed))
     } else {
@@ -250,6 +271,13 @@ fn instead_of_rebuild(relation: &Relation, action: &ActionKind, mariadb: bool) -
 
 fn has_fulltext(relation: &Relation) -> bool {
     relation.indexes.iter().any(|index| index.fulltext)
+}
+
+/// Does a clause drop the column of each full-text index?
+fn drops_fulltext(relation: &Relation, action: &ActionKind) -> bool {
+    let ActionKind::DropColumn { name, .. } = action else { return false };
+    let consists_of = |columns: &[String]| columns.iter().all(|column| relation.same(column, name));
+    relation.indexes.iter().filter(|index| index.fulltext).all(|index| consists_of(&index.columns))
 }
 
 fn has_indexed_virtual(relation: &Relation) -> bool {

@@ -63,6 +63,10 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (a int, b int);", "ALTER TABLE t ADD KEY k (a), ADD KEY k (b);"]),
     ],
     not_flagged: &[
+        postgres(&[
+            "CREATE TABLE p (z int); CREATE TABLE c () INHERITS (p); CREATE TABLE d () INHERITS (c);",
+            "ALTER TABLE p RENAME z TO y; ALTER TABLE c ADD COLUMN z int; ALTER TABLE d ADD COLUMN x int;",
+        ]),
         postgres(&["CREATE TABLE t (id int PRIMARY KEY, k int);", "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (k);"]),
         postgres(&["CREATE TABLE t (a int);", "CREATE TABLE IF NOT EXISTS t (a int);"]),
         mysql(&["CREATE TABLE t (a int, KEY k (a), CONSTRAINT k CHECK (a > 0)); ALTER TABLE t DROP KEY k, ADD KEY k (a);"]),

@@ -29,8 +29,18 @@ pub static RULE: Rule = Rule {
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, x text);", "ALTER TABLE t ADD FULLTEXT INDEX f (x);"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD n int AUTO_INCREMENT UNIQUE;"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD n int, ALGORITHM=INPLACE, LOCK=EXCLUSIVE;"]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, n int, x text, KEY i (n), FULLTEXT KEY f (x));",
+            "ALTER TABLE t DROP COLUMN n;",
+        ]),
+        mysql(&[
+            "CREATE TABLE t (id int PRIMARY KEY, n int, x text, FULLTEXT KEY f (x));",
+            "ALTER TABLE t MODIFY n int AFTER x;",
+        ]),
     ],
     not_flagged: &[
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, n int, x text, FULLTEXT KEY f (x));", "ALTER TABLE t DROP COLUMN x;"]),
+        mysql(&["CREATE TABLE t (id int PRIMARY KEY, x text, FULLTEXT KEY f (x));", "ALTER TABLE t DROP COLUMN IF EXISTS zz;"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, b varchar(50));", "ALTER TABLE t ADD INDEX i (a);"]),
         mysql(&["CREATE TABLE t (x text); ALTER TABLE t ADD FULLTEXT INDEX f (x);"]),
     ],

@@ -157,8 +157,24 @@ fn change_dependents(schema: &mut Schema, table: &ObjectName, action: &ActionKin
             schema.rename_owning_column(table, from, to);
             rename_in_triggers(schema, table, from, to);
             rename_in_foreign_keys(schema, table, from, to);
+            rename_in_descendants(schema, table, from, to);
         }
         _ => {}
+    }
+}
+
+/// PostgreSQL: renames an inherited column in the tables that have it from this one.
+fn rename_in_descendants(schema: &mut Schema, table: &ObjectName, from: &str, to: &str) {
+    let mut descendants: Vec<ObjectName> = schema.descendants(table).cloned().collect();
+    let mut next = 0;
+    while let Some(descendant) = descendants.get(next).cloned()
+        && !schema.effort().is_exhausted()
+    {
+        schema.change(&descendant, |relation| rename_column(relation, from, to));
+        let further: Vec<ObjectName> =
+            schema.descendants(&descendant).filter(|further| !descendants.contains(further)).cloned().collect();
+        descendants.extend(further);
+        next += 1;
     }
 }
 
