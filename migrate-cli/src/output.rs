@@ -184,7 +184,7 @@ impl Output {
             table.add_row(row.into_iter().map(|cell| paint(cell, colour)));
         }
         for line in table.lines() {
-            self.stdout(line.trim_end());
+            self.stdout(&visible::without_commands(line.trim_end()));
         }
     }
 

@@ -207,21 +207,24 @@ pub fn notifications(source: &SourceText<'_>, statements: &[Statement], dialect:
         let sql = statement.sql(text);
         Tokens::new(sql, dialect).find(|token| !token.is_blank()).is_some_and(|token| token.is_word(sql, word))
     };
-    let listens = statements.iter().position(|statement| is_first(statement, "LISTEN"))?;
-    let notifies = |statement: &&Statement| {
+    let mut listens = false;
+    let notifying = statements.iter().find(|statement| {
         let sql = statement.sql(text);
-        is_first(statement, "NOTIFY")
-            || contains_ignoring_case(sql, "pg_notify")
-            || is_first(statement, "DO") && contains_ignoring_case(sql, "notify")
-    };
-    let notifying = statements[listens..].iter().find(notifies)?;
+        let is_notified = listens
+            && (is_first(statement, "NOTIFY")
+                || !is_first(statement, "CREATE") && contains_word(sql, "pg_notify")
+                || is_first(statement, "DO") && contains_word(sql, "notify"));
+        listens = (listens || is_first(statement, "LISTEN")) && !is_first(statement, "UNLISTEN");
+        is_notified
+    })?;
     let message = "the file listens to notifications and then sends one, and the driver does not accept notifications";
     let finding = Finding::error(&LISTEN_AND_NOTIFY, message).at(source.place(notifying.range.clone()));
     Some(finding.help("remove `LISTEN`: it ends with the session of the run"))
 }
 
-fn contains_ignoring_case(text: &str, word: &str) -> bool {
-    text.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+fn contains_word(text: &str, word: &str) -> bool {
+    let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    words.any(|other| other.eq_ignore_ascii_case(word))
 }
 
 /// The finding for a statement in which the server exchanges data with the client.
@@ -304,6 +307,9 @@ mod tests {
             ("LISTEN c; SELECT 1;", 0),
             ("NOTIFY c; LISTEN c;", 0),
             ("UNLISTEN *; NOTIFY c;", 0),
+            ("LISTEN c; UNLISTEN c; NOTIFY c, 'x';", 0),
+            ("LISTEN c; CREATE FUNCTION f() RETURNS void LANGUAGE sql AS 'SELECT pg_notify(1, 2)';", 0),
+            ("LISTEN c; DO $$ BEGIN ALTER TABLE q ADD COLUMN notify_at timestamptz; END $$;", 0),
         ] {
             let (_, findings) = Script::read(text.to_owned(), "f.sql", Dialect::Postgres);
             let found = findings.iter().filter(|finding| finding.code == &LISTEN_AND_NOTIFY).count();

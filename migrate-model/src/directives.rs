@@ -5,6 +5,7 @@ use crate::dialect::Dialect;
 use crate::duration;
 use crate::finding::Finding;
 use crate::place::{Place, SourceText};
+use crate::statement::Statement;
 use crate::suggestion::nearest;
 use crate::token::{Kind, Token, Tokens};
 use crate::version::Version;
@@ -138,7 +139,7 @@ pub static MARKED_FILE: Code = Code::new(
 /// nothing else than the word, and perhaps the name of the tool.
 fn is_down_marker(comment: &str) -> bool {
     const TOOLS: [&str; 6] = ["goose", "migrate", "migration", "micrate", "rambler", "sql"];
-    const MARKS: [&str; 5] = ["down", "downs", "undo", "rollback", "revert"];
+    const MARKS: [&str; 3] = ["down", "downs", "undo"];
     let mut words = comment.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty());
     if comment.len() > 80 || comment.contains('\n') {
         return false;
@@ -146,6 +147,39 @@ fn is_down_marker(comment: &str) -> bool {
     let is_any = |word: &str, known: &[&str]| known.iter().any(|known| word.eq_ignore_ascii_case(known));
     let rest: Vec<&str> = words.by_ref().filter(|word| !is_any(word, &TOOLS)).take(5).collect();
     matches!(rest[..], [word] if is_any(word, &MARKS)) || rest == ["create", "above", "drop", "below"]
+}
+
+fn marked(comment: &str, place: Place) -> Finding {
+    let message = format!(
+        "`{comment}` marks a part of the file, but a file must contain either the up migration or the down migration, not both"
+    );
+    Finding::error(&MARKED_FILE, message).at(place).help("split the file into `NAME.up.sql` and `NAME.down.sql`")
+}
+
+/// The finding for an up migration with a comment between its statements, alone on its line, that marks the rest of the file as the
+/// down migration.
+pub fn down_part(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> Option<Finding> {
+    let text = source.text();
+    let gaps = statements.windows(2).map(|pair| {
+        let start = pair[0].copy_data.as_ref().map_or(pair[0].range.end, |data| data.end.max(pair[0].range.end));
+        start..pair[1].range.start.max(start)
+    });
+    for gap in gaps {
+        let between = text.get(gap.clone()).unwrap_or_default();
+        if !between.contains(['-', '*', '#']) {
+            continue;
+        }
+        let comments = Tokens::new(between, dialect).filter(|token| token.kind == Kind::Comment);
+        for comment in comments.filter(|comment| is_down_marker(comment.text(between))) {
+            let line_start = between[..comment.start].rfind(['\n', '\r']);
+            let is_alone = line_start.is_some_and(|start| between[start..comment.start].trim().is_empty());
+            if is_alone {
+                let range = gap.start + comment.start..gap.start + comment.end;
+                return Some(marked(comment.text(between).trim(), source.place(range)));
+            }
+        }
+    }
+    None
 }
 
 /// Parses the directives in the comments of a text; also returns the problems in them.
@@ -158,22 +192,11 @@ pub fn read_tokens(source: &SourceText<'_>, tokens: Tokens<'_>) -> (Directives, 
     let text = source.text();
     let mut parser = DirectiveParser { text, source, directives: Directives::default(), findings: Vec::new() };
     let mut in_header = true;
-    let mut down_marker = None;
     for token in tokens {
         match token.kind {
             Kind::Space => {}
-            Kind::Comment => {
-                if !in_header && is_down_marker(token.text(text)) {
-                    down_marker = Some(token);
-                }
-                parser.comment(token, in_header);
-            }
-            _ => {
-                in_header = false;
-                if let Some(marker) = down_marker.take() {
-                    parser.marked(marker, marker.text(text).trim());
-                }
-            }
+            Kind::Comment => parser.comment(token, in_header),
+            _ => in_header = false,
         }
     }
     (parser.directives, parser.findings)
@@ -244,7 +267,10 @@ impl DirectiveParser<'_> {
         let marker = directive.or_else(|| body.strip_prefix("+goose"));
         let marker = marker.and_then(|rest| rest.split_whitespace().next()).unwrap_or_default();
         if ["up", "down"].iter().any(|direction| marker.eq_ignore_ascii_case(direction)) {
-            self.marked(token, &format!("-- {body}"));
+            let place = self.place(token);
+            if self.findings.iter().all(|finding| finding.code != &MARKED_FILE) {
+                self.findings.push(marked(&format!("-- {body}"), place));
+            }
         } else if let Some(directive) = directive {
             self.directive(token, directive.trim(), in_header);
         } else if let Some(key) = body.strip_prefix("migrate ").and_then(|rest| rest.split_whitespace().next())
@@ -277,20 +303,6 @@ impl DirectiveParser<'_> {
     fn place(&self, token: Token) -> Place {
         let end = token.start + token.text(self.text).trim_end().len();
         self.source.place(token.start..end)
-    }
-
-    fn marked(&mut self, token: Token, comment: &str) {
-        if self.findings.iter().any(|finding| finding.code == &MARKED_FILE) {
-            return;
-        }
-        self.findings.push(
-            Finding::error(
-                &MARKED_FILE,
-                format!("`{comment}` marks a part of the file, but a file must contain either the up migration or the down migration, not both"),
-            )
-            .at(self.place(token))
-            .help("split the file into `NAME.up.sql` and `NAME.down.sql`"),
-        );
     }
 
     fn directive(&mut self, token: Token, directive: &str, in_header: bool) {
@@ -429,6 +441,7 @@ fn requirement(text: &str) -> Result<Requirement, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statement;
 
     fn directives(text: &str) -> Directives {
         let (directives, findings) = read(text, Dialect::Postgres, "f.sql");
@@ -491,6 +504,10 @@ mod tests {
         assert_eq!(finding("SELECT 1;\n-- migrate: no-transaction").0, "misplaced-directive");
         assert_eq!(finding("-- migrate:up\nSELECT 1;\n-- migrate:down\n").0, "marked-file");
         assert_eq!(finding("-- +goose Up\nSELECT 1;\n-- +goose Down\n").0, "marked-file");
+        let is_marked = |text: &str| {
+            let (statements, _) = statement::split(text, Dialect::Postgres, "f");
+            down_part(&SourceText::new("f", text), &statements, Dialect::Postgres).is_some()
+        };
         for marker in [
             "-- +migrate Down",
             "-- Down Migration",
@@ -501,17 +518,23 @@ mod tests {
             "-- +micrate Down",
             "-- rambler down",
             "-- !Downs",
-            "/* rollback */",
+            "/* undo */",
             "-- === DOWN ===",
         ] {
-            assert_eq!(finding(&format!("SELECT 1;\n{marker}\nSELECT 2;\n")).0, "marked-file", "{marker}");
-            // A file of its own, or a part that is not SQL.
-            for harmless in [format!("{marker}\nSELECT 1;\n"), format!("SELECT 1;\n{marker}\n-- SELECT 2;\n")] {
-                assert_eq!(read(&harmless, Dialect::Postgres, "f").1, [], "{harmless}");
+            assert!(is_marked(&format!("SELECT 1;\n{marker}\nSELECT 2;\n")), "{marker}");
+            // A file of its own, or a part that is not SQL, or a comment of something else.
+            for harmless in [
+                format!("{marker}\nSELECT 1;\n"),
+                format!("SELECT 1;\n{marker}\n-- SELECT 2;\n"),
+                format!("SELECT 1; {marker}\nSELECT 2;\n"),
+                format!("SELECT 1;\nCREATE TABLE v (\n{marker}\na int);\n"),
+                format!("SELECT 1;\nDO $$ BEGIN NULL;\n{marker}\nNULL; END $$;\n"),
+            ] {
+                assert!(!is_marked(&harmless), "{harmless}");
             }
         }
-        for comment in ["-- drop down the old table", "-- Down we go", "-- scale down", "-- up"] {
-            assert_eq!(read(&format!("SELECT 1;\n{comment}\nSELECT 2;\n"), Dialect::Postgres, "f").1, [], "{comment}");
+        for comment in ["-- drop down the old table", "-- Down we go", "-- scale down", "-- up", "-- rollback", "-- revert"] {
+            assert!(!is_marked(&format!("SELECT 1;\n{comment}\nSELECT 2;\n")), "{comment}");
         }
     }
 

@@ -5,6 +5,7 @@
 use crate::dialect::Dialect;
 use crate::effect;
 use crate::reader;
+use crate::session_effect::functions;
 use crate::syntax::{ActionKind, Syntax};
 use crate::token::{Kind, Token, Tokens};
 
@@ -67,40 +68,39 @@ pub fn exempt_from_lock_timeout(sql: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// Does a text contain an error handler in a block or a routine? It may swallow a lock timeout, so that the statement is
-/// skipped and nothing shows it.
-pub fn handles_errors(sql: &str, dialect: Dialect) -> bool {
-    let word = match dialect {
-        Dialect::Postgres => "EXCEPTION",
-        Dialect::MySql => "HANDLER",
-        Dialect::Sqlite => return false,
-    };
-    let is_handler = |token: Token| match token.kind {
-        Kind::Word => token.is_word(sql, word),
-        Kind::Text | Kind::DollarText | Kind::Executable => contains_word(token.text(sql), word),
-        _ => false,
-    };
-    Tokens::new(sql, dialect).any(is_handler)
+/// Does a block of PostgreSQL contain an error handler that catches a lock timeout? Then what waits for the lock would be skipped,
+/// and nothing would show it. (PostgreSQL 15 manual, 43.6.8 and appendix A)
+pub fn catches_lock_timeout(sql: &str) -> bool {
+    const CAUGHT_BY: [&str; 5] = ["others", "lock_not_available", "object_not_in_prerequisite_state", "55p03", "55000"];
+    let lower = sql.to_ascii_lowercase();
+    let words: Vec<&str> =
+        lower.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| !word.is_empty()).collect();
+    let Some(handlers) = words.windows(2).position(|pair| pair == ["exception", "when"]) else { return false };
+    words[handlers..].iter().any(|word| CAUGHT_BY.contains(word))
 }
 
-fn contains_word(text: &str, word: &str) -> bool {
-    let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
-    words.any(|other| other.eq_ignore_ascii_case(word))
-}
-
-/// Can a statement execute a block or a routine, and so an error handler?
-pub fn runs_code(sql: &str, dialect: Dialect) -> bool {
-    matches!(
-        reader::read(sql, dialect),
-        Syntax::Do { .. }
-            | Syntax::Call { .. }
-            | Syntax::Query
-            | Syntax::Insert(_)
-            | Syntax::Update(_)
-            | Syntax::Delete(_)
-            | Syntax::Other
-            | Syntax::Opaque
-    )
+/// May a statement that changes the schema evaluate a function that is not built in: in a default value, a condition or a
+/// conversion? The function may contain an error handler.
+pub fn may_call_function(sql: &str, dialect: Dialect) -> bool {
+    let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
+    let is_any = |token: &Token, words: &[&str]| words.iter().any(|word| token.is_word(sql, word));
+    let Some(first) = tokens.iter().position(|token| is_any(token, &["DEFAULT", "CHECK", "USING", "AS", "WHERE"])) else {
+        return false;
+    };
+    (first + 1..tokens.len()).any(|at| {
+        let is_name = matches!(tokens[at].kind, Kind::Word | Kind::QuotedName);
+        if !is_name || !tokens.get(at + 1).is_some_and(|next| next.is_symbol(sql, b'(')) {
+            return false;
+        }
+        let mut start = at;
+        while start >= 2 && tokens[start - 1].is_symbol(sql, b'.') {
+            start -= 2;
+        }
+        let is_method = is_any(&tokens[start - 1], &["USING"]) && tokens.iter().any(|token| token.is_word(sql, "INDEX"));
+        let is_table = is_method || is_any(&tokens[start - 1], &["REFERENCES", "ON", "INDEX", "TABLE", "CONSTRAINT"]);
+        let name = tokens[at].text(sql).trim_matches('"').to_lowercase();
+        !is_table && !is_any(&tokens[at], &["KEY", "INCLUDE"]) && !functions::is_harmless(&name)
+    })
 }
 
 fn is_weak(action: &ActionKind) -> bool {
@@ -113,22 +113,34 @@ mod tests {
 
     #[test]
     fn error_handlers() {
-        for (sql, dialect, expected) in [
-            ("DO $$ BEGIN ALTER TABLE t ADD a int; EXCEPTION WHEN OTHERS THEN NULL; END $$", Dialect::Postgres, true),
-            (
-                "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS 'BEGIN NULL; exception WHEN OTHERS THEN END'",
-                Dialect::Postgres,
-                true,
-            ),
-            ("DO $$ BEGIN RAISE NOTICE 'x'; END $$ -- EXCEPTION", Dialect::Postgres, false),
-            ("BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR 1060 BEGIN END; ALTER TABLE t ADD a int; END", Dialect::MySql, true),
-            ("ALTER TABLE t ADD handler_id int", Dialect::MySql, false),
+        for (sql, expected) in [
+            ("DO $$ BEGIN ALTER TABLE t ADD a int; EXCEPTION WHEN OTHERS THEN NULL; END $$", true),
+            ("DO $$ BEGIN NULL; exception when duplicate_column or lock_not_available then END $$", true),
+            ("DO $$ BEGIN NULL; EXCEPTION WHEN SQLSTATE '55P03' THEN END $$", true),
+            ("DO $$ BEGIN CREATE TYPE e AS ENUM (); EXCEPTION WHEN duplicate_object THEN null; END $$", false),
+            ("DO $$ BEGIN IF EXISTS (SELECT 1) THEN RAISE EXCEPTION 'not clean'; END IF; END $$", false),
+            ("ALTER TABLE t ADD exception text", false),
         ] {
-            assert_eq!(handles_errors(sql, dialect), expected, "{sql}");
+            assert_eq!(catches_lock_timeout(sql), expected, "{sql}");
         }
-        assert!(runs_code("SELECT f()", Dialect::Postgres) && runs_code("CALL p()", Dialect::MySql));
-        assert!(!runs_code("ALTER TABLE t ADD a int", Dialect::Postgres));
-        assert!(!runs_code("CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'", Dialect::Postgres));
+    }
+
+    #[test]
+    fn functions_in_expressions() {
+        for (sql, expected) in [
+            ("ALTER TABLE t ADD COLUMN x int DEFAULT f()", true),
+            ("ALTER TABLE t ADD CHECK (app.f(a) = 1)", true),
+            ("ALTER TABLE t ALTER a TYPE bigint USING f(a) + 1", true),
+            ("ALTER TABLE t ADD COLUMN x timestamptz DEFAULT now(), ADD FOREIGN KEY (a) REFERENCES app.u (id)", false),
+            ("ALTER TABLE t ADD COLUMN x varchar(20) DEFAULT lower('A') CHECK (length(x) > 0 AND x IN ('a', 'b'))", false),
+            ("CREATE UNIQUE INDEX i ON t USING btree (lower(a)) INCLUDE (b) WHERE coalesce(a, '') <> ''", false),
+            (
+                "CREATE TABLE t (a numeric(10, 2) DEFAULT 0, PRIMARY KEY (a), UNIQUE (a), FOREIGN KEY (a) REFERENCES u (id))",
+                false,
+            ),
+        ] {
+            assert_eq!(may_call_function(sql, Dialect::Postgres), expected, "{sql}");
+        }
     }
 
     #[test]

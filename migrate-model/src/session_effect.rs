@@ -10,7 +10,7 @@
 
 pub mod catalog;
 mod dynamic;
-mod functions;
+pub(crate) mod functions;
 mod mysql_set;
 mod named;
 mod reader;

@@ -20,25 +20,40 @@ pub fn is_hidden(letter: char) -> bool {
 
 /// A text of several lines: line ends and tabs stay.
 pub fn lines(text: &str) -> Cow<'_, str> {
-    lines_with(text, CommandFilter::On)
+    lines_with(text, CommandFilter::All)
 }
 
-/// Like [`lines`], for a text that is a command for a CI system.
+/// Like [`lines`], for a text that is a command for GitHub Actions.
 pub fn ci_command(text: &str) -> Cow<'_, str> {
-    lines_with(text, CommandFilter::Off)
+    lines_with(text, CommandFilter::Marked)
 }
 
-/// Whether the commands for CI systems in a text are made ineffective.
+/// A line that consists of visible texts and colors: together, the texts are not a command for a CI system.
+pub fn without_commands(line: &str) -> Cow<'_, str> {
+    if !has_command(line, CommandFilter::All) {
+        return Cow::Borrowed(line);
+    }
+    Cow::Owned(escaped(line, 0..line.len(), CommandFilter::All, |_| true))
+}
+
+/// Which commands for CI systems in a text are made ineffective.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CommandFilter {
-    On,
-    Off,
+    All,
+    /// Those of other systems than GitHub Actions.
+    Marked,
+}
+
+impl CommandFilter {
+    fn has(self, letter: char) -> bool {
+        letter == '#' || (letter == ':' && self == CommandFilter::All)
+    }
 }
 
 fn lines_with(text: &str, filter: CommandFilter) -> Cow<'_, str> {
     let mut letters = text.split("\r\n").flat_map(str::chars);
     let has_hidden = letters.any(|letter| is_hidden(letter) && !"\n\t".contains(letter));
-    if !has_hidden && (filter == CommandFilter::Off || !has_command(text)) {
+    if !has_hidden && !has_command(text, filter) {
         return Cow::Borrowed(text);
     }
     let visible = |part: &str| escaped(part, 0..part.len(), filter, |letter| "\n\t".contains(letter));
@@ -48,10 +63,10 @@ fn lines_with(text: &str, filter: CommandFilter) -> Cow<'_, str> {
 
 /// A text of one line, such as a name: no line end stays.
 pub fn one_line(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) && !has_command(text) {
+    if !text.chars().any(is_hidden) && !has_command(text, CommandFilter::All) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(escaped(text, 0..text.len(), CommandFilter::On, |_| false))
+    Cow::Owned(escaped(text, 0..text.len(), CommandFilter::All, |_| false))
 }
 
 /// A part of a text.
@@ -60,9 +75,7 @@ fn escaped(text: &str, range: Range<usize>, filter: CommandFilter, is_kept: fn(c
     let part = text.get(range.clone()).unwrap_or_default();
     for (at, letter) in part.char_indices() {
         match letter {
-            '#' | ':' if filter == CommandFilter::On && is_command(text, range.start + at) => {
-                escaped.extend(letter.escape_unicode())
-            }
+            '#' | ':' if filter.has(letter) && is_command(text, range.start + at) => escaped.extend(letter.escape_unicode()),
             '\n' if !is_kept(letter) => escaped.push_str("\\n"),
             '\r' => escaped.push_str("\\r"),
             letter if is_hidden(letter) && !is_kept(letter) => escaped.extend(letter.escape_unicode()),
@@ -72,8 +85,9 @@ fn escaped(text: &str, range: Range<usize>, filter: CommandFilter, is_kept: fn(c
     escaped
 }
 
-fn has_command(text: &str) -> bool {
-    (text.contains("##") || text.contains("::")) && text.match_indices(['#', ':']).any(|(at, _)| is_command(text, at))
+fn has_command(text: &str, filter: CommandFilter) -> bool {
+    let mut marks = text.char_indices().filter(|(_, letter)| filter.has(*letter));
+    (text.contains("##") || text.contains("::")) && marks.any(|(at, _)| is_command(text, at))
 }
 
 /// Whether a CI system executes a command that starts at this byte. GitHub reads `::name::` at the start of a line and `##[name]`
@@ -117,8 +131,8 @@ pub fn finding(finding: &Finding) -> Cow<'_, Finding> {
     let is_visible_place = |place: &Place| {
         let span = place.span.as_ref();
         !place.file.chars().chain(span.into_iter().flat_map(|span| span.line_text.chars())).any(is_hidden_in_line)
-            && !has_command(&place.file)
-            && !span.is_some_and(|span| has_command(&span.line_text))
+            && !has_command(&place.file, CommandFilter::All)
+            && !span.is_some_and(|span| has_command(&span.line_text, CommandFilter::All))
     };
     let mut texts = [message].into_iter().chain(notes).chain(help);
     if texts.all(is_visible) && place.as_ref().is_none_or(is_visible_place) {
@@ -132,7 +146,7 @@ pub fn finding(finding: &Finding) -> Cow<'_, Finding> {
     if let Some(place) = place {
         place.file = one_line(&place.file).into_owned();
         if let Some(span) = &mut place.span {
-            let visible = |range: Range<usize>| escaped(&span.line_text, range, CommandFilter::On, |letter| letter == '\t');
+            let visible = |range: Range<usize>| escaped(&span.line_text, range, CommandFilter::All, |letter| letter == '\t');
             let (before, part) = (visible(0..span.part.start), visible(span.part.clone()));
             let after = visible(span.part.end..span.line_text.len());
             span.part = before.len()..before.len() + part.len();
@@ -176,8 +190,10 @@ mod tests {
             ("##TeamCity[x]", "\\u{23}#TeamCity[x]"),
         ] {
             assert_eq!(lines(text), expected);
-            assert_eq!(ci_command(text), text);
+            assert_eq!(ci_command(text), if text.contains('#') { expected } else { text });
         }
+        assert_eq!(without_commands(" ::add-mask  x::y"), " \\u{3a}:add-mask  x::y");
+        assert_eq!(without_commands("\x1b[32mok\x1b[0m"), "\x1b[32mok\x1b[0m");
         assert_eq!(json("\"##vso[x]\""), "\"\\u0023#vso[x]\"");
         static CODE: Code = Code::new("a-code", "");
         let original = Finding::error(&CODE, "m").at(Place::range("a.sql", "SELECT '##vso[x]';", 10..12));

@@ -331,7 +331,7 @@ impl ConnectionState {
 pub type BuildChange<'a> = &'a (dyn Fn(Elapsed) -> HistoryChange<'a> + Send + Sync);
 
 /// One unit of a script, and how it is to run.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct UnitRun<'a> {
     /// The complete script.
     pub text: &'a str,
@@ -341,6 +341,8 @@ pub struct UnitRun<'a> {
     pub unit: &'a Unit,
     /// How long a statement waits for a lock; `None` for as long as the database allows.
     pub lock_timeout: Option<Duration>,
+    /// The statements of a transaction that wait only as long as [`LOCK_TIMEOUT`](crate::backoff::LOCK_TIMEOUT), in order.
+    pub brief_locks: &'a [usize],
     /// The time limit of the script, and of each statement where the server can enforce it.
     pub timeout: Duration,
     /// When the script started.
@@ -362,6 +364,11 @@ pub struct UnitRun<'a> {
 }
 
 impl<'a> UnitRun<'a> {
+    /// Whether a statement waits only briefly for its locks.
+    pub fn is_brief(&self, statement: usize) -> bool {
+        self.brief_locks.binary_search(&statement).is_ok()
+    }
+
     /// Splits the statements of the unit into chunks of at most `max_bytes`, or of a single longer statement. Returns at least
     /// one chunk.
     ///

@@ -1,6 +1,7 @@
 //! A message to the server: statements of a script between our own, and the mapping from positions in it to the script.
 
 use crate::backend::UnitRun;
+use crate::backoff::LOCK_TIMEOUT;
 use std::ops::Range;
 
 /// Precedes the statements of the script, so that they can be located in the process list of a server.
@@ -15,7 +16,7 @@ pub fn strip_own_sql(text: &str) -> &str {
     script.split_once(RECORD).map_or(script, |(script, _)| script)
 }
 
-/// A statement of the script in a message.
+/// A statement of the script in a message, or one of our own directly before it.
 #[derive(Debug)]
 struct MessagePart {
     /// The index of the statement in the script.
@@ -39,6 +40,21 @@ pub struct SqlMessage {
     parts: Vec<MessagePart>,
 }
 
+/// The statement that sets or resets the limit of a brief lock before a statement of the script, if it is another one than for
+/// the statement before it.
+pub fn brief_lock_sql(unit_run: &UnitRun<'_>, statement: usize) -> Option<String> {
+    let is_brief = unit_run.is_brief(statement);
+    let was_brief = statement > unit_run.unit.statements.start && unit_run.is_brief(statement - 1);
+    (is_brief != was_brief).then(|| if is_brief { brief_lock() } else { NO_BRIEF_LOCK.to_owned() })
+}
+
+/// Ends the limit of a brief lock, in a transaction of PostgreSQL.
+pub const NO_BRIEF_LOCK: &str = "SET LOCAL lock_timeout = DEFAULT";
+
+fn brief_lock() -> String {
+    format!("SET LOCAL lock_timeout = {}", LOCK_TIMEOUT.as_millis())
+}
+
 impl SqlMessage {
     /// Adds one of our own statements before those of the script.
     pub fn prepend(&mut self, statement: &str) {
@@ -51,6 +67,9 @@ impl SqlMessage {
     pub fn add_statements(&mut self, unit_run: &UnitRun<'_>, chunk: Range<usize>) {
         self.sql.push_str(SCRIPT);
         for (number, statement) in chunk.clone().zip(&unit_run.statements[chunk]) {
+            if let Some(limit) = brief_lock_sql(unit_run, number) {
+                self.interject(number, &limit);
+            }
             self.parts.push(MessagePart {
                 statement: number,
                 sql_start: self.sql.len(),
@@ -61,6 +80,13 @@ impl SqlMessage {
             // SQLite stores the text of an index up to the semicolon. A statement does not end in a comment, which would hide it.
             self.sql.push_str(";\n");
         }
+    }
+
+    /// Adds one of our own statements before the next statement of the script, which has this index.
+    pub fn interject(&mut self, statement: usize, sql: &str) {
+        self.parts.push(MessagePart { statement, sql_start: self.sql.len(), script_start: 0, len: 0 });
+        self.sql.push_str(sql);
+        self.sql.push_str(";\n");
     }
 
     /// Adds our own statements after those of the script.
@@ -83,7 +109,7 @@ impl SqlMessage {
     /// Maps a character of this message, counted from 1, to a byte of the script. `None` if it is in one of our own statements.
     pub fn script_offset(&self, position: usize) -> Option<usize> {
         let (byte, _) = self.sql.char_indices().nth(position.checked_sub(1)?)?;
-        let part = self.parts.iter().rfind(|part| part.sql_start <= byte)?;
+        let part = self.parts.iter().rfind(|part| part.sql_start <= byte && part.len > 0)?;
         let inside = byte - part.sql_start;
         (inside <= part.len).then_some(part.script_start + inside)
     }

@@ -168,6 +168,22 @@ async fn a_session_that_is_as_its_text_says_resumes() {
     }
 }
 
+/// Through a pooler, too, a migration finds the time zone that an earlier one has set for the database.
+#[tokio::test]
+async fn a_pooled_session_has_the_time_zone_of_the_database() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let name = database.url.rsplit_once('/').unwrap().1;
+    let first = format!(
+        "CREATE TABLE t (n text); ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'; ALTER DATABASE {name} SET extra_float_digits = 0;"
+    );
+    let second = "INSERT INTO t VALUES (current_setting('timezone') || (0.1::float8 + 0.2::float8)::text);";
+    let folder = TestFolder::new(&[("001_a.up.sql", &first), ("002_b.up.sql", second)]);
+    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"postgres\"\nlint = \"off\"\n");
+    Binary::inside(folder.path()).variable("DATABASE_URL", &database.through(&pgbouncer())).ok(&["up"]);
+    assert_eq!(database.rows("SELECT n FROM t").await, ["Asia/Tokyo0.3"]);
+    database.drop_by_force().await;
+}
+
 /// What the driver overrules is asked in each new session, and the options of the connection count as in psql.
 #[tokio::test]
 async fn the_time_zone_is_that_of_a_new_session() {

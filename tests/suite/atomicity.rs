@@ -248,17 +248,17 @@ async fn limits_without_end_do_not_overflow() {
 async fn limits_are_overridden_by_statements_only() {
     let database = TestDatabase::new(Kind::Postgres).await;
     let files = [
-        ("001_a.up.sql", "CREATE TABLE o (n text);"),
+        ("001_a.up.sql", "CREATE TABLE o (n text); INSERT INTO o VALUES ('');"),
         (
             "002_b.up.sql",
-            "-- no lock_timeout here\nALTER TABLE o ADD COLUMN m text;\nINSERT INTO o VALUES (current_setting('lock_timeout'), current_setting('statement_timeout'));",
+            "-- no lock_timeout here\nALTER TABLE o ADD COLUMN m text DEFAULT current_setting('lock_timeout');\nUPDATE o SET n = current_setting('lock_timeout') || ' ' || current_setting('statement_timeout');",
         ),
     ];
     let folder = folder(Kind::Postgres, &files);
     let settings = folder.text("migrate.toml");
     folder.write("migrate.toml", &format!("session = \"SET statement_timeout = '77s'\"\n{settings}"));
     assert_eq!(run(&database, &folder, &["up"]).code, 0);
-    assert_eq!(database.rows("SELECT n || ' ' || m FROM o").await, ["2s 77s"]);
+    assert_eq!(database.rows("SELECT m || ' ' || n FROM o").await, ["2s 0 77s"], "only what blocks traffic has the lock timeout");
     database.drop().await;
 }
 
@@ -575,7 +575,7 @@ async fn a_time_limit_that_is_only_named_stays() {
     ] {
         let database = TestDatabase::new(Kind::Postgres).await;
         let text = format!(
-            "CREATE TABLE o (n text);\n{first}\nALTER TABLE o ADD COLUMN b int;\nINSERT INTO o VALUES (current_setting('lock_timeout'));"
+            "CREATE TABLE o ();\nINSERT INTO o DEFAULT VALUES;\n{first}\nALTER TABLE o ADD COLUMN n text DEFAULT current_setting('lock_timeout');"
         );
         let files = folder(Kind::Postgres, &[("001_a.up.sql", &text)]);
         assert_eq!(run(&database, &files, &["up"]).code, 0, "{first}");
@@ -589,6 +589,10 @@ async fn a_time_limit_that_is_only_named_stays() {
 async fn no_handler_catches_a_lock_timeout_that_nobody_asked_for() {
     let addw = "CREATE FUNCTION addw() RETURNS void LANGUAGE plpgsql AS $$ BEGIN ALTER TABLE t ADD COLUMN w int; \
         EXCEPTION WHEN OTHERS THEN NULL; END $$;";
+    let trigger = "CREATE FUNCTION addt() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ALTER TABLE t ADD COLUMN w int; RETURN NEW; \
+        EXCEPTION WHEN OTHERS THEN RETURN NEW; END $$; CREATE TRIGGER addt BEFORE INSERT ON o FOR EACH ROW EXECUTE FUNCTION addt();";
+    let value = "CREATE FUNCTION addv() RETURNS int LANGUAGE plpgsql AS $$ BEGIN ALTER TABLE t ADD COLUMN w int; RETURN 1; \
+        EXCEPTION WHEN OTHERS THEN RETURN 1; END $$;";
     let block = "DO $$ BEGIN ALTER TABLE t ADD COLUMN w int; EXCEPTION WHEN OTHERS THEN NULL; END $$;";
     let procedure =
         "CREATE PROCEDURE addw() BEGIN DECLARE CONTINUE HANDLER FOR SQLEXCEPTION BEGIN END; ALTER TABLE t ADD COLUMN w INT; END";
@@ -599,12 +603,18 @@ async fn no_handler_catches_a_lock_timeout_that_nobody_asked_for() {
         (Kind::Postgres, addw, "ALTER TABLE o ADD COLUMN x int;\nSELECT addw();".to_owned()),
         (Kind::Postgres, "", format!("{addw}\nALTER TABLE o ADD COLUMN x int;\nSELECT addw();")),
         (Kind::Postgres, addw, "ALTER TABLE o ADD COLUMN x int;\nDO $$ BEGIN PERFORM addw(); END $$;".to_owned()),
+        (Kind::Postgres, trigger, "ALTER TABLE o ADD COLUMN x int;\nINSERT INTO o VALUES (1);".to_owned()),
+        (Kind::Postgres, trigger, "ALTER TABLE o ADD COLUMN x int;\nCOPY o (id) FROM stdin;\n1\n\\.\n".to_owned()),
+        (Kind::Postgres, value, "ALTER TABLE o ADD COLUMN x int DEFAULT addv();".to_owned()),
+        (Kind::Postgres, value, "CREATE TABLE z AS SELECT addv();\nALTER TABLE o ADD COLUMN x int;".to_owned()),
         (Kind::MariaDb, "", format!("ALTER TABLE o ADD z INT;\n{compound}")),
         (Kind::MariaDb, procedure, "ALTER TABLE o ADD z INT;\nCALL addw();".to_owned()),
         (Kind::MariaDb, "", delimited),
     ] {
         let database = TestDatabase::new(kind).await;
-        database.execute("CREATE TABLE t (id int); CREATE TABLE o (id int); INSERT INTO t VALUES (1)").await;
+        database
+            .execute("CREATE TABLE t (id int); CREATE TABLE o (id int); INSERT INTO t VALUES (1); INSERT INTO o VALUES (5)")
+            .await;
         if !before.is_empty() {
             let mut connection = database.connect().await;
             sqlx::raw_sql(AssertSqlSafe(before.to_owned())).execute(&mut connection).await.unwrap();
@@ -633,7 +643,9 @@ async fn no_handler_catches_a_lock_timeout_that_nobody_asked_for() {
         sqlx::raw_sql("ROLLBACK").execute(&mut reader).await.unwrap();
         let outcome = Outcome::of(run.wait_with_output().unwrap());
         assert_eq!(outcome.code, 0, "{text}: {}", outcome.stderr);
-        assert_eq!(database.rows("SELECT w FROM t").await.len(), 1, "{text}: the column was added");
+        let columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 't' AND column_name = 'w' AND table_schema IN ('public', DATABASE)";
+        let columns = columns.replace("DATABASE", if kind == Kind::Postgres { "'public'" } else { "DATABASE()" });
+        assert_eq!(database.value(&columns).await, "1", "{text}: the column was added");
         reader.close().await.unwrap();
         database.drop().await;
     }

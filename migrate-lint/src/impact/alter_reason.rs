@@ -46,7 +46,7 @@ pub enum AlterReason {
     ColumnDroppedByRebuild,
     ColumnDroppedWithIndexes,
     ColumnDroppedFromIndexedVirtual,
-    /// A column is added or dropped.
+    /// A column is added, moved or dropped.
     ColumnsChangedUnderFulltext,
     /// A column is added or dropped.
     ColumnsChangedInCompressed,
@@ -55,7 +55,6 @@ pub enum AlterReason {
 
     NullabilityChanged,
     ColumnMoved,
-    ColumnMovedUnderFulltext,
     ColumnLengthened,
     AutoIncrementAdded,
     TypeChanged,
@@ -114,12 +113,11 @@ impl AlterReason {
             AlterReason::ColumnDroppedByRebuild => "a column is dropped, and the table is rebuilt",
             AlterReason::ColumnDroppedWithIndexes => "a column is dropped with its indexes",
             AlterReason::ColumnDroppedFromIndexedVirtual => "a column is dropped from a table with an indexed virtual column",
-            AlterReason::ColumnsChangedUnderFulltext => "a column is added to or dropped from a table with a FULLTEXT index",
+            AlterReason::ColumnsChangedUnderFulltext => "a column of a table with a FULLTEXT index is added, moved or dropped",
             AlterReason::ColumnsChangedInCompressed => "a column is added to or dropped from a compressed table",
             AlterReason::InstantPrevented => "another clause prevents INSTANT, and the table is rebuilt",
             AlterReason::NullabilityChanged => "a column becomes nullable or NOT NULL",
             AlterReason::ColumnMoved => "a column is moved to another position",
-            AlterReason::ColumnMovedUnderFulltext => "a column of a table with a FULLTEXT index is moved to another position",
             AlterReason::ColumnLengthened => "a column becomes longer, and becomes nullable or NOT NULL",
             AlterReason::AutoIncrementAdded => "AUTO_INCREMENT is added to a column",
             AlterReason::TypeChanged => "the type of a column changes",

@@ -194,7 +194,7 @@ fn combined(
         }
         // The position of a column decides where the full-text index finds its document.
         INSTANT if is_moved(action) && relation.is_some_and(has_fulltext) => {
-            (INPLACE_SHARED, AlterReason::ColumnMovedUnderFulltext)
+            (INPLACE_SHARED, AlterReason::ColumnsChangedUnderFulltext)
         }
         NOCOPY if mariadb && matches!(action, ActionKind::DropColumn { .. }) => {
             relation.and_then(|relation| instead_of_instant(relation, action, mariadb)).unwrap_or(cost)

@@ -7,6 +7,7 @@ use crate::checksum::Checksum;
 use crate::code::Code;
 use crate::contents::Contents;
 use crate::dialect::Dialect;
+use crate::directives;
 use crate::files::boundary::{self, Boundary};
 use crate::files::lock_file::{self, LockFile};
 use crate::files::parallel;
@@ -17,7 +18,7 @@ use crate::layout::{FolderUse, Layout, NameMatch, ParsedName};
 use crate::layouts;
 use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
-use crate::place::{Place, Position};
+use crate::place::{Place, Position, SourceText};
 use crate::script::Script;
 use crate::statement::Reading;
 use crate::target::Direction;
@@ -485,6 +486,10 @@ pub fn read(root: &Path, settings: &Settings, boundary: &Boundary, dialect: Dial
             }
         };
         findings.extend(problems);
+        if file.direction == Direction::Up {
+            let source = SourceText::new(&script.file, &script.text);
+            findings.extend(directives::down_part(&source, &script.statements, dialect));
+        }
         read_files.push((file.clone(), script.checksum));
         match (file.direction, migrations.last_mut()) {
             (Direction::Down, Some(last)) if last.version == file.version && last.down.is_none() => last.down = Some(script),

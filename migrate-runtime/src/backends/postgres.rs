@@ -37,7 +37,7 @@ use crate::history_sql::{HistoryDialect, HistorySql, SystemNames};
 use crate::lease::{self, Lease, LeaseConnection};
 use crate::mentions::{Mention, Mentions};
 use crate::session::only_row;
-use crate::sql_message::SqlMessage;
+use crate::sql_message::{NO_BRIEF_LOCK, SqlMessage, brief_lock_sql};
 use async_trait::async_trait;
 use lent_session::LentSession;
 use migrate_model::dialect::Dialect;
@@ -295,6 +295,11 @@ impl<'c> Postgres<'c> {
             return Err(UnitError::RecordFailed(error));
         }
         for (number, statement) in unit_run.numbered_statements() {
+            if let Some(limit) = brief_lock_sql(unit_run, number)
+                && let (_, Some(error)) = self.run(&limit).await
+            {
+                return Err(self.unit_error(Some(number), None, error).await);
+            }
             let sql = statement.sql(unit_run.text);
             // A statement outside a transaction may outlive this process. The comment lets other processes detect that.
             let lease = self.lease.as_ref().filter(|_| !unit_run.unit.in_transaction);
@@ -584,6 +589,9 @@ impl Backend for Postgres<'_> {
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
     ) -> Result<(), UnitError> {
+        // The limit of `session` takes precedence.
+        let is_limited = self.session_mentions().has(Mention::LockTimeout);
+        let unit_run = &if is_limited { UnitRun { brief_locks: &[], ..*unit_run } } else { *unit_run };
         let guard = self.guard(history_sql);
         let sets_isolation = sets_transaction(unit_run);
         let comparison = SessionComparison::of_unit(unit_run).filter(|_| !sets_isolation);
@@ -599,7 +607,10 @@ impl Backend for Postgres<'_> {
         let record = self.record_sql(history_sql, build_change(Elapsed::Transaction(unit_run.since.elapsed())));
         let changes = self.session_changes(comparison.as_ref());
         self.kept_state = KeptState::Outdated;
-        let end = format!("{changes}{}{check}{ALL_ROWS}{record}{}COMMIT;", self.reset_after(unit_run), self.after_record());
+        let is_last_brief = unit_run.unit.statements.clone().next_back().is_some_and(|last| unit_run.is_brief(last));
+        let limit = if is_last_brief { format!("{NO_BRIEF_LOCK};\n") } else { String::new() };
+        let reset = self.reset_after(unit_run);
+        let end = format!("{limit}{changes}{reset}{check}{ALL_ROWS}{record}{}COMMIT;", self.after_record());
         self.pooled_unit = (!self.endpoint.preserves_session()).then(|| (Instant::now(), unit_run.session_effect));
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);

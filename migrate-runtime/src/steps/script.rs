@@ -6,6 +6,7 @@ use crate::backoff;
 use crate::event::Event;
 use crate::history_change::Elapsed;
 use crate::history_changes;
+use crate::mentions::Mention;
 use crate::step::{self, PreparedStep, StepError, StepRunner};
 use crate::step_errors;
 use migrate_model::atomicity;
@@ -74,11 +75,13 @@ async fn run_segment(
     };
     let is_compared = runner.backend.compares_history();
     let fingerprint = if is_compared { history_changes::fingerprint(runner.history, &runner.step.key) } else { String::new() };
+    let brief_locks = brief_locks(runner, prepared, segment);
     let unit = UnitRun {
         text: &prepared.script.text,
         statements: &prepared.script.statements,
         unit: &segment.unit,
         lock_timeout: lock_timeout(runner, prepared, segment),
+        brief_locks: &brief_locks,
         timeout: prepared.timeout,
         since: runner.since,
         last: segment.last,
@@ -166,7 +169,8 @@ async fn retry_delay(
     Some(delay)
 }
 
-/// Statements that block traffic wait for their lock only briefly, unless the file or the settings specify a limit.
+/// The limit that the file or the settings specify for each lock; else the default one, for a statement that blocks traffic and
+/// runs outside a transaction.
 fn lock_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segment: &Segment) -> Option<Duration> {
     let dialect = runner.backend.dialect();
     let statements = segment.unit.statements.clone();
@@ -174,22 +178,27 @@ fn lock_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segmen
     if statements.len() == 1 && is_exempt(statements.start) {
         return None;
     }
-    let can_retry = |at: usize| segment.in_transaction || atomicity::leaves_nothing(prepared.sql(at), dialect);
-    let blocks_traffic = |at: usize| lock_strength::blocks_traffic(prepared.sql(at), dialect) && can_retry(at);
-    let is_unasked_safe = || statements.clone().any(blocks_traffic) && !may_swallow_timeout(runner, prepared, segment);
-    prepared.lock_timeout.or_else(|| is_unasked_safe().then_some(backoff::LOCK_TIMEOUT))
+    let is_default = |at: usize| {
+        !segment.in_transaction && waits_briefly(prepared, at, dialect) && atomicity::leaves_nothing(prepared.sql(at), dialect)
+    };
+    prepared.lock_timeout.or_else(|| statements.clone().any(is_default).then_some(backoff::LOCK_TIMEOUT))
 }
 
-/// May the default lock timeout be caught by an error handler, in a block, a routine of the script or one whose body is
-/// not known? Then what waited for the lock would be skipped.
-fn may_swallow_timeout(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segment: &Segment) -> bool {
-    let dialect = runner.backend.dialect();
-    let runs_code = |at: usize| lock_strength::runs_code(prepared.sql(at), dialect);
-    let mut running = segment.unit.statements.clone().filter(|at| runs_code(*at)).peekable();
-    if running.peek().is_none() {
-        return false;
+/// The statements of a transaction that wait only briefly for their locks, because they block traffic. The others, such as an
+/// `INSERT`, wait as long as the server allows: a trigger with an error handler would catch the timeout, and rows would be lost.
+fn brief_locks(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segment: &Segment) -> Vec<usize> {
+    let is_limited = prepared.lock_timeout.is_some() || prepared.mentions.has(Mention::LockTimeout);
+    if is_limited || !segment.in_transaction || runner.backend.limits_outlive_transaction() {
+        return Vec::new();
     }
-    let effects = &prepared.plan.effects;
-    let is_unknown = |at: usize| effects.get(at).is_none_or(|effect| *effect == SessionEffect::Unknown);
-    running.any(is_unknown) || lock_strength::handles_errors(&prepared.script.text, dialect)
+    let dialect = runner.backend.dialect();
+    segment.unit.statements.clone().filter(|at| waits_briefly(prepared, *at, dialect)).collect()
+}
+
+/// Does a statement block traffic, and can no error handler in its text, and no code that is not known, catch a lock timeout?
+fn waits_briefly(prepared: &PreparedStep<'_>, at: usize, dialect: Dialect) -> bool {
+    let sql = prepared.sql(at);
+    let is_known = prepared.plan.effects.get(at).is_some_and(|effect| *effect != SessionEffect::Unknown);
+    let may_catch = || lock_strength::catches_lock_timeout(sql) || lock_strength::may_call_function(sql, dialect);
+    lock_strength::blocks_traffic(sql, dialect) && is_known && !may_catch()
 }

@@ -47,7 +47,7 @@ const SETTINGS: [&str; 20] = [
 ];
 
 /// Settings that the driver sends when it connects, which overrule those of the database and the role.
-const DRIVER_SETTINGS: [&str; 2] = ["timezone", "datestyle"];
+const DRIVER_SETTINGS: [&str; 3] = ["timezone", "datestyle", "extra_float_digits"];
 
 /// Finds temporary objects only by names that nothing else has. Without `pg_temp`, they come first.
 const TEMPORARY_LAST: &str = "SELECT pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', \
@@ -75,9 +75,8 @@ impl Postgres<'_> {
         let sql = format!(
             "SELECT pg_catalog.version(), pg_catalog.current_setting('{PARAMETER}', true), \
              pg_catalog.current_setting('transaction_read_only'), pg_catalog.current_setting('server_encoding'), \
-             pg_catalog.current_database()::pg_catalog.text, {place}, {}, {}, {}",
-            database_setting(DRIVER_SETTINGS[0]),
-            database_setting(DRIVER_SETTINGS[1]),
+             pg_catalog.current_database()::pg_catalog.text, {place}, {}, {}",
+            DRIVER_SETTINGS.map(database_setting).join(", "),
             settings.join(", "),
         );
         let mut columns = only_row(self.rows(&sql).await?).ok_or_else(BackendError::unanswered)?.into_iter();
@@ -164,18 +163,29 @@ impl Postgres<'_> {
     /// database and the role, which are the next columns of a row.
     fn driver_settings_sql(&self, history_sql: &HistorySql, columns: &mut impl Iterator<Item = Option<String>>) -> Vec<String> {
         let options = self.connector.options().and_then(PgConnectOptions::get_options).unwrap_or_default();
-        let set =
-            |name: &str, value: String| format!("SELECT pg_catalog.set_config('{name}', {}, false)", history_sql.text(&value));
-        let values = DRIVER_SETTINGS.iter().map(|name| option_value(options, name).or(columns.next().flatten()));
-        let values: Vec<Option<String>> = values.collect();
-        DRIVER_SETTINGS.iter().zip(values).filter_map(|(name, value)| Some(set(name, value?))).collect()
+        let is_pooled = !self.endpoint.preserves_session();
+        let mut statements = Vec::new();
+        for name in DRIVER_SETTINGS {
+            let of_database = columns.next().flatten();
+            let value = match (option_value(options, name), of_database) {
+                (Some(value), _) => history_sql.text(&value),
+                // Through a pooler, each transaction sets it, and an earlier migration may have changed that of the database.
+                (None, _) if is_pooled => {
+                    format!("coalesce({}, pg_catalog.current_setting('{name}'))", database_setting(name))
+                }
+                (None, Some(value)) => history_sql.text(&value),
+                (None, None) => continue,
+            };
+            statements.push(format!("SELECT pg_catalog.set_config('{name}', {value}, false)"));
+        }
+        statements
     }
 
     /// Asks again for the settings that the driver has overruled, in a new session: a migration may have changed those of the
     /// database.
     pub(super) async fn renew_driver_settings(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
-        let [timezone, datestyle] = DRIVER_SETTINGS.map(database_setting);
-        let row = only_row(self.rows(&format!("SELECT {timezone}, {datestyle}")).await?).ok_or_else(BackendError::unanswered)?;
+        let settings = DRIVER_SETTINGS.map(database_setting).join(", ");
+        let row = only_row(self.rows(&format!("SELECT {settings}")).await?).ok_or_else(BackendError::unanswered)?;
         let settings = self.driver_settings_sql(history_sql, &mut row.into_iter());
         if settings != self.driver_settings {
             self.session.splice(0..self.driver_settings.len(), settings.iter().cloned());
