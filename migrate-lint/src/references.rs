@@ -17,9 +17,9 @@ enum SchemaMention {
     /// A type, by its name in lower case and without its schema.
     Type(String),
     /// The schema that contains the object, unless it is the default one.
-    Schema(String),
+    Schema(Arc<str>),
     /// The name of the object itself, without its schema.
-    Own(String),
+    Own(Arc<str>),
 }
 
 /// The built-in types of most columns.
@@ -81,12 +81,12 @@ impl References {
 
     /// The objects in a schema other than the default one.
     pub fn in_schema(&self, schema: &str) -> impl Iterator<Item = &ObjectId> + use<'_> {
-        self.users(SchemaMention::Schema(schema.to_owned()))
+        self.users(SchemaMention::Schema(schema.into()))
     }
 
     /// The relations, types, indexes, functions and schemas of this name.
     pub fn of_name(&self, name: &str) -> impl Iterator<Item = &ObjectId> + use<'_> {
-        self.users(SchemaMention::Own(name.to_owned()))
+        self.users(SchemaMention::Own(name.into()))
     }
 
     fn users(&self, mention: SchemaMention) -> impl Iterator<Item = &ObjectId> + use<'_> {

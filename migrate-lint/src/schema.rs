@@ -98,7 +98,7 @@ pub struct ObjectId {
 impl ObjectId {
     /// The least of all.
     pub fn first() -> Self {
-        ObjectId { namespace: Namespace::Relation, table: None, name: ObjectName { schema: None, name: String::new() } }
+        ObjectId { namespace: Namespace::Relation, table: None, name: ObjectName { schema: None, name: Arc::default() } }
     }
 
     /// Is it an object of this kind, which is neither a relation nor a type nor an index?
@@ -120,7 +120,7 @@ pub struct Schema {
     /// The schemas of `search_path`; empty for the default.
     path: SearchPath,
     /// Names of the temporary tables of the session.
-    temporary: BTreeSet<String>,
+    temporary: BTreeSet<Arc<str>>,
     objects: BTreeMap<Arc<ObjectId>, Arc<SchemaObject>>,
     journal: Journal,
     /// A statement had an unknown effect.
@@ -153,7 +153,7 @@ impl Schema {
 
     /// Sets the schemas in which unqualified names are looked up; `None` is the default schema.
     pub fn set_path(&mut self, path: Vec<Option<String>>) {
-        self.path = SearchPath::new(path.into_iter().map(|schema| self.without_default_schema(schema)).collect());
+        self.path = SearchPath::new(path.into_iter().map(|schema| self.without_default_schema(schema.map(Arc::from))).collect());
     }
 
     /// Sets the path that was in force before.
@@ -185,21 +185,21 @@ impl Schema {
     pub fn end_session(&mut self) {
         self.path = SearchPath::default();
         for name in std::mem::take(&mut self.temporary) {
-            self.take(Namespace::Relation, &ObjectName { schema: Some(SESSION.to_owned()), name }, None);
+            self.take(Namespace::Relation, &ObjectName { schema: Some(SESSION.into()), name }, None);
         }
     }
 
     /// Adds a temporary table.
     pub fn put_temporary(&mut self, name: &Name, relation: Relation) {
-        let table = ObjectName { schema: Some(SESSION.to_owned()), name: self.fold(&name.name) };
+        let table = ObjectName { schema: Some(SESSION.into()), name: self.fold(&name.name) };
         self.temporary.insert(table.name.clone());
         self.put_relation(table, relation);
     }
 
-    fn fold(&self, text: &str) -> String {
+    fn fold(&self, text: &str) -> Arc<str> {
         match self.dialect {
-            Dialect::Postgres => text.to_owned(),
-            Dialect::MySql | Dialect::Sqlite => text.to_lowercase(),
+            Dialect::Postgres => text.into(),
+            Dialect::MySql | Dialect::Sqlite => text.to_lowercase().into(),
         }
     }
 
@@ -220,19 +220,19 @@ impl Schema {
         }
         let unqualified = self.fold(&name.name);
         if self.temporary.contains(&unqualified) {
-            return ObjectName { schema: Some(SESSION.to_owned()), name: unqualified };
+            return ObjectName { schema: Some(SESSION.into()), name: unqualified };
         }
         self.find_in_path(unqualified).unwrap_or_else(|| self.resolve_new(name))
     }
 
     /// The first object of a name in the search path. Nearly always, one of two lists is short: the path, or the objects of the name.
-    fn find_in_path(&self, name: String) -> Option<ObjectName> {
+    fn find_in_path(&self, name: Arc<str>) -> Option<ObjectName> {
         let exists = |name: &ObjectName| {
             self.relation(name).is_some() || self.ty(name).is_some() || self.table_of_index(None, name).is_some()
         };
         let schemas = self.path.schemas();
         if schemas.len() <= SHORT_PATH {
-            let in_path = |schema: &Option<String>| ObjectName { schema: schema.clone(), name: name.clone() };
+            let in_path = |schema: &Option<Arc<str>>| ObjectName { schema: schema.clone(), name: name.clone() };
             return schemas.iter().map(in_path).find(exists);
         }
         let existing = self.visited(self.references.of_name(&name)).map(|id| &id.name).filter(|name| exists(name));
@@ -247,18 +247,18 @@ impl Schema {
         ObjectName { schema: self.without_default_schema(schema), name: self.fold(&name.name) }
     }
 
-    fn without_default_schema(&self, schema: Option<String>) -> Option<String> {
+    fn without_default_schema(&self, schema: Option<Arc<str>>) -> Option<Arc<str>> {
         let default = match self.dialect {
             Dialect::Postgres => "public",
             Dialect::MySql => "",
             Dialect::Sqlite => "main",
         };
-        schema.filter(|schema| schema != default)
+        schema.filter(|schema| **schema != *default)
     }
 
     /// Is an object in a schema?
     pub fn is_in_schema(&self, object: &ObjectName, schema: &str) -> bool {
-        object.schema == self.without_default_schema(Some(schema.to_owned()))
+        object.schema == self.without_default_schema(Some(schema.into()))
     }
 
     /// The name of an object in the schema of another object.
@@ -268,7 +268,7 @@ impl Schema {
 
     /// The name that an object has after it was moved to another schema.
     pub fn in_schema(&self, object: &ObjectName, schema: &str) -> ObjectName {
-        self.resolve(&Name { schema: Some(schema.to_owned()), name: object.name.clone() })
+        self.resolve(&Name { schema: Some(schema.to_owned()), name: object.name().to_owned() })
     }
 
     fn get(&self, namespace: Namespace, name: &ObjectName, table: Option<&ObjectName>) -> Option<&SchemaObject> {
@@ -408,7 +408,7 @@ impl Schema {
         let object = self.take(Namespace::Relation, name, None)?;
         let SchemaObject::Relation(relation) = &*object else { return None };
         if name.schema.as_deref() == Some(SESSION) {
-            self.temporary.remove(&name.name);
+            self.temporary.remove(name.name());
         } else {
             self.put(Namespace::Relation, name.clone(), None, SchemaObject::Dropped);
         }
@@ -480,8 +480,8 @@ impl Schema {
                 for name in &columns {
                     relation.change_column(name, |column| {
                         if let Some(ty) = &mut column.ty {
-                            ty.schema.clone_from(&to.schema);
-                            ty.name.clone_from(&to.name);
+                            ty.schema = to.schema.as_deref().map(str::to_owned);
+                            to.name().clone_into(&mut ty.name);
                         }
                     });
                 }
@@ -610,7 +610,7 @@ impl Schema {
 
     /// The tables, types, sequences and functions in a schema.
     pub fn parts_in(&self, schema: &str) -> Vec<Part> {
-        let schema = self.without_default_schema(Some(schema.to_owned()));
+        let schema = self.without_default_schema(Some(schema.into()));
         let inside = self.visited(self.ids_in(schema.as_deref()));
         let inside = inside.filter_map(|id| self.objects.get(id).map(|object| (id, object)));
         let parts = inside.filter_map(|(id, object)| match (id.namespace, &**object) {
@@ -760,7 +760,7 @@ impl Schema {
 
     /// Removes a schema and the objects in it.
     pub fn remove_schema(&mut self, name: &str) {
-        let inside = self.without_default_schema(Some(name.to_owned()));
+        let inside = self.without_default_schema(Some(name.into()));
         let is_schema_object =
             |id: &ObjectId| matches!(id.namespace, Namespace::Other(ObjectKind::Schema | ObjectKind::Database));
         let contained = self.ids_in(inside.as_deref()).filter(|id| !is_schema_object(id));
@@ -829,7 +829,7 @@ impl Schema {
             let ObjectId { namespace, table, name } = id.clone();
             // Without the temporary table, its name means another table, which is read the dangerous way.
             if name.schema.as_deref() == Some(SESSION) && before.is_none() {
-                self.temporary.remove(&name.name);
+                self.temporary.remove(name.name());
             }
             match join(before.as_deref(), self.objects.get(&id).map(|object| &**object)) {
                 Some(joined) => self.put(namespace, name, table, joined),

@@ -6,14 +6,14 @@ use std::sync::Arc;
 /// A search path; its copies share the list.
 #[derive(Debug, Clone, Default)]
 pub struct SearchPath {
-    schemas: Arc<[Option<String>]>,
+    schemas: Arc<[Option<Arc<str>>]>,
     /// The first position of each schema.
-    positions: Arc<BTreeMap<Option<String>, usize>>,
+    positions: Arc<BTreeMap<Option<Arc<str>>, usize>>,
 }
 
 impl SearchPath {
     /// A path of these schemas; `None` is the default schema.
-    pub fn new(schemas: Vec<Option<String>>) -> Self {
+    pub fn new(schemas: Vec<Option<Arc<str>>>) -> Self {
         let mut positions = BTreeMap::new();
         for (position, schema) in schemas.iter().enumerate() {
             positions.entry(schema.clone()).or_insert(position);
@@ -22,12 +22,12 @@ impl SearchPath {
     }
 
     /// The schemas in order; none for the default path.
-    pub fn schemas(&self) -> &[Option<String>] {
+    pub fn schemas(&self) -> &[Option<Arc<str>>] {
         &self.schemas
     }
 
     /// The place of a schema in the path.
-    pub fn position(&self, schema: &Option<String>) -> Option<usize> {
+    pub fn position(&self, schema: &Option<Arc<str>>) -> Option<usize> {
         self.positions.get(schema).copied()
     }
 }
