@@ -245,3 +245,24 @@ async fn a_run_whose_record_is_deleted_stops() {
         database.drop().await;
     }
 }
+
+/// `redo` completes a revert that stopped, and applies the migration again.
+#[tokio::test]
+async fn redo_after_a_revert_that_stopped() {
+    for kind in Kind::ALL {
+        let database = TestDatabase::new(kind).await;
+        let folder = TestFolder::new(&[
+            ("001_a.up.sql", "CREATE TABLE a (n integer);"),
+            ("001_a.down.sql", "-- migrate: no-transaction\nDROP TABLE a;\nDELETE FROM missing;"),
+        ]);
+        folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{}\"\nlint = \"off\"\n", kind.dialect().name()));
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        binary.ok(&["up"]);
+        assert_eq!(binary.run(&["redo", "--yes"]).code, 7);
+        database.execute("CREATE TABLE missing (n integer)").await;
+        binary.ok(&["redo", "--yes"]);
+        assert_eq!(database.history().await, ["001|applied|1"], "{kind:?}");
+        assert_eq!(database.value("SELECT count(*) FROM a").await, "0", "{kind:?}");
+        database.drop().await;
+    }
+}

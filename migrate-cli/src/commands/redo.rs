@@ -7,7 +7,7 @@ use crate::revert::{RevertArguments, check_down_scripts, confirm_revert};
 use crate::run::{RunArguments, run_targets};
 use crate::values;
 use clap::Args;
-use migrate_runtime::{Migrator, Target};
+use migrate_runtime::{Migrator, Record, RecordState, Target};
 
 /// Revert the newest migration and apply it again
 #[derive(Debug, Args)]
@@ -34,8 +34,10 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let mut targets = Vec::new();
     for service in &services {
         let status = Migrator::new(service.set.clone()).status(&service.url).await?;
-        let latest = status.history().latest_applied().and_then(|record| record.key.version());
-        let latest = latest.map(|version| Target::UpTo(version.clone()));
+        // A revert that was interrupted is completed, and what it reverts is applied again, too.
+        let is_applied = |record: &&Record| record.state == RecordState::Applied || record.state.is_revert();
+        let applied = status.history().records().iter().filter(is_applied);
+        let latest = applied.filter_map(|record| record.key.version()).max().map(|version| Target::UpTo(version.clone()));
         let apply_again = latest.filter(|_| !arguments.run_arguments.dry_run);
         targets.push([Some(revert.clone()), apply_again].into_iter().flatten().collect());
     }
