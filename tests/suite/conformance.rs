@@ -962,7 +962,9 @@ async fn a_blocked_statement_is_retried(database: &TestDatabase) {
     };
     let (report, seen) = tokio::join!(migrator.run(&database.url), commit_after_two_attempts);
     assert_eq!(report.unwrap().done.len(), 1);
-    assert_eq!(seen, [("002_a.up.sql".to_owned(), 1, 1), ("002_a.up.sql".to_owned(), 1, 2)]);
+    // MariaDB does not tell whose transaction blocks, and other tests use the server.
+    let seen: Vec<(&str, bool, u32)> = seen.iter().map(|(title, blockers, tries)| (&**title, *blockers >= 1, *tries)).collect();
+    assert_eq!(seen, [("002_a.up.sql", true, 1), ("002_a.up.sql", true, 2)]);
     assert_eq!(database.rows("SELECT id FROM u").await, ["1"]);
     assert_eq!(database.history().await, ["001|applied|2", "002|applied|2"]);
 }

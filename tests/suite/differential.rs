@@ -64,6 +64,8 @@ fn theirs(sql: &str) -> Option<Summary> {
             summary.extend(table.partition_of().map(|_| "a partition".to_owned()));
             summary.extend(table.partition_by().map(|_| "with partitions".to_owned()));
             let (mut likes, mut constraints) = (Vec::new(), Vec::new());
+            let parents = table.inherits().into_iter().flat_map(|inherits| inherits.table_name_refs());
+            let parents: Vec<String> = parents.map(|_| "like another".to_owned()).collect();
             for argument in table.table_arg_list().into_iter().flat_map(|list| list.args()) {
                 match argument {
                     TableArg::Column(column) => summary.push(their_column(&column)),
@@ -71,7 +73,7 @@ fn theirs(sql: &str) -> Option<Summary> {
                     TableArg::TableConstraint(constraint) => constraints.push(their_constraint(&constraint).to_owned()),
                 }
             }
-            summary.into_iter().chain(likes).chain(constraints).collect()
+            summary.into_iter().chain(likes).chain(parents).chain(constraints).collect()
         }
         Stmt::AlterTable(alter) => {
             let actions = alter.actions().map(|action| their_action(&action));

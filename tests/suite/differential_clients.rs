@@ -4,8 +4,10 @@
 //! The input is real folders and cases, if they are there, and the pairs of texts in this file. What the client applies and we
 //! refuse is a failure, unless the code is in `REASONS`. What the client rejects is not compared: a history ends there.
 
+use migrate_model::directives;
 use migrate_model::files::folder::Folder;
 use migrate_model::finding::Finding;
+use migrate_model::place::SourceText;
 use migrate_model::script::Script;
 use migrate_model::version::Version;
 use migrate_runtime::Migrator;
@@ -156,7 +158,9 @@ fn order(folder: &Path, file: &Path) -> (Option<Version>, String) {
 /// The error of a file that we refuse before anything runs.
 fn refusal(text: &str, kind: Kind) -> Option<Finding> {
     let (script, findings) = Script::read(text.to_owned(), "f.sql", kind.dialect());
-    let error = findings.into_iter().find(Finding::is_error);
+    let source = SourceText::new("f.sql", &script.text);
+    let down_part = directives::down_part(&source, &script.statements, kind.dialect());
+    let error = findings.into_iter().chain(down_part).find(Finding::is_error);
     error.or_else(|| script.statements.is_empty().then(|| Finding::error(&migrate_model::script::EMPTY_FILE, "no statement")))
 }
 

@@ -64,7 +64,7 @@ pub static RULE: Rule = Rule {
     ],
     not_flagged: &[
         postgres(&[
-            "CREATE TABLE p (z int); CREATE TABLE c () INHERITS (p); CREATE TABLE d () INHERITS (c);",
+            "CREATE TABLE p (z int); CREATE TABLE c (v int) INHERITS (p); CREATE TABLE d (w int) INHERITS (c);",
             "ALTER TABLE p RENAME z TO y; ALTER TABLE c ADD COLUMN z int; ALTER TABLE d ADD COLUMN x int;",
         ]),
         postgres(&["CREATE TABLE t (id int PRIMARY KEY, k int);", "ALTER TABLE t DROP CONSTRAINT t_pkey, ADD PRIMARY KEY (k);"]),

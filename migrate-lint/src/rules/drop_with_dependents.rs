@@ -78,7 +78,7 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (a_id int REFERENCES a);",
             "-- migrate: phase contract\nALTER TABLE a DROP COLUMN id;",
         ]),
-        postgres(&["CREATE TABLE a (n int); CREATE TABLE b () INHERITS (a);", "-- migrate: phase contract\nDROP TABLE a;"]),
+        postgres(&["CREATE TABLE a (n int); CREATE TABLE b (v int) INHERITS (a);", "-- migrate: phase contract\nDROP TABLE a;"]),
         postgres(&["CREATE TABLE a (id int PRIMARY KEY);", "-- migrate: phase contract\nDROP INDEX CONCURRENTLY a_pkey;"]),
         postgres(&[
             "CREATE TABLE a (k int); CREATE UNIQUE INDEX u ON a (k); CREATE TABLE b (k int REFERENCES a (k));",
@@ -155,7 +155,10 @@ pub static RULE: Rule = Rule {
             "CREATE TABLE a (id int PRIMARY KEY, n int); CREATE TABLE b (a_id int REFERENCES a);",
             "-- migrate: phase contract\nALTER TABLE a DROP COLUMN n; DROP TABLE b; ALTER TABLE a DROP COLUMN id;",
         ]),
-        postgres(&["CREATE TABLE a (n int); CREATE TABLE b () INHERITS (a);", "-- migrate: phase contract\nDROP TABLE a, b;"]),
+        postgres(&[
+            "CREATE TABLE a (n int); CREATE TABLE b (v int) INHERITS (a);",
+            "-- migrate: phase contract\nDROP TABLE a, b;",
+        ]),
         postgres(&[
             "CREATE TABLE a (k int CONSTRAINT c UNIQUE);",
             "-- migrate: phase contract\nALTER TABLE a DROP CONSTRAINT c; CREATE INDEX c ON a (k); DROP INDEX c;",

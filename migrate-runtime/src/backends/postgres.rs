@@ -736,7 +736,10 @@ impl Backend for Postgres<'_> {
                 Ok(RenewedSession::Locked)
             }
             // Through a pooler, each transaction resets what it has changed.
-            None => Ok(RenewedSession::Locked),
+            None => {
+                self.renew_driver_settings(history_sql).await?;
+                Ok(RenewedSession::Locked)
+            }
         }
     }
 

@@ -163,20 +163,12 @@ impl Postgres<'_> {
     /// database and the role, which are the next columns of a row.
     fn driver_settings_sql(&self, history_sql: &HistorySql, columns: &mut impl Iterator<Item = Option<String>>) -> Vec<String> {
         let options = self.connector.options().and_then(PgConnectOptions::get_options).unwrap_or_default();
-        let is_pooled = !self.endpoint.preserves_session();
         let mut statements = Vec::new();
         for name in DRIVER_SETTINGS {
             let of_database = columns.next().flatten();
-            let value = match (option_value(options, name), of_database) {
-                (Some(value), _) => history_sql.text(&value),
-                // Through a pooler, each transaction sets it, and an earlier migration may have changed that of the database.
-                (None, _) if is_pooled => {
-                    format!("coalesce({}, pg_catalog.current_setting('{name}'))", database_setting(name))
-                }
-                (None, Some(value)) => history_sql.text(&value),
-                (None, None) => continue,
-            };
-            statements.push(format!("SELECT pg_catalog.set_config('{name}', {value}, false)"));
+            // `SET`, because a query would come before `SET TRANSACTION` of a script.
+            let set = |value: String| format!("SET {name} = {}", history_sql.text(&value));
+            statements.extend(option_value(options, name).or(of_database).map(set));
         }
         statements
     }
@@ -190,7 +182,9 @@ impl Postgres<'_> {
         if settings != self.driver_settings {
             self.session.splice(0..self.driver_settings.len(), settings.iter().cloned());
             self.driver_settings = settings;
-            self.reset_as_owner();
+            if self.owns_session() {
+                self.reset_as_owner();
+            }
         }
         Ok(())
     }
