@@ -112,6 +112,7 @@ fn sql(text: &str, dialect: Dialect) {
         }
         effect::locked_tables(sql, dialect);
         lock_strength::blocks_traffic(sql, dialect);
+        lock_strength::LockTimeoutHandling::of_statement(sql, lock_strength::LockTimeoutHandling::Reported, dialect);
         execution::is_idempotent(sql, dialect);
         execution::can_share_transaction(sql, dialect, false);
         session_effect::of_statement(sql, dialect);

@@ -13,12 +13,12 @@ use crate::token::{Kind, Token, Tokens};
 ///
 /// A statement that cannot be analyzed counts as blocking: it then has a short lock timeout and is retried.
 pub fn blocks_traffic(sql: &str, dialect: Dialect) -> bool {
-    let syntax = reader::read(sql, dialect);
+    let syntax = || reader::read(sql, dialect);
     match dialect {
         // The transaction locks the whole file; the statement takes no lock of its own.
         Dialect::Sqlite => false,
         Dialect::MySql => !matches!(
-            syntax,
+            syntax(),
             Syntax::Insert(_)
                 | Syntax::Update(_)
                 | Syntax::Delete(_)
@@ -29,10 +29,10 @@ pub fn blocks_traffic(sql: &str, dialect: Dialect) -> bool {
                 | Syntax::Transaction(_)
                 | Syntax::Other
         ),
-        Dialect::Postgres => match &syntax {
+        Dialect::Postgres => match &syntax() {
             Syntax::AlterTable(alter) => !alter.actions.iter().all(|action| is_weak(&action.kind)),
             Syntax::CreateIndex(index) => !index.concurrently,
-            Syntax::CreateTable(_) => !effect::locked_tables_of(&syntax).is_empty(),
+            created @ Syntax::CreateTable(_) => !effect::locked_tables_of(created).is_empty(),
             Syntax::Drop(drop) => !drop.concurrently,
             Syntax::Reindex { concurrently, .. } | Syntax::Refresh { concurrently, .. } => !concurrently,
             Syntax::Vacuum { full, .. } => *full,
@@ -68,20 +68,42 @@ pub fn exempt_from_lock_timeout(sql: &str, dialect: Dialect) -> bool {
     }
 }
 
-/// Does a block of PostgreSQL contain an error handler that catches a lock timeout? Then what waits for the lock would be skipped,
-/// and nothing would show it. (PostgreSQL 15 manual, 43.6.8 and appendix A)
-pub fn catches_lock_timeout(sql: &str) -> bool {
-    const CAUGHT_BY: [&str; 5] = ["others", "lock_not_available", "object_not_in_prerequisite_state", "55p03", "55000"];
-    let lower = sql.to_ascii_lowercase();
-    let words: Vec<&str> =
-        lower.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').filter(|word| !word.is_empty()).collect();
-    let Some(handlers) = words.windows(2).position(|pair| pair == ["exception", "when"]) else { return false };
-    words[handlers..].iter().any(|word| CAUGHT_BY.contains(word))
+/// What the error handlers in a text do with a lock timeout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockTimeoutHandling {
+    /// It reaches the run.
+    Reported,
+    /// A handler may catch it: what waited for the lock would be skipped, and nothing would show it.
+    Caught,
+}
+
+impl LockTimeoutHandling {
+    /// What the handlers in a text of PostgreSQL do. (PostgreSQL 15 manual, 43.6.8 and appendix A) A comment may stand between
+    /// their words, so only the order of the words decides.
+    pub fn of(text: &str) -> Self {
+        const CAUGHT_BY: [&str; 5] = ["others", "lock_not_available", "object_not_in_prerequisite_state", "55p03", "55000"];
+        let is = |word: &str, other: &str| word.eq_ignore_ascii_case(other);
+        let mut words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        let is_caught = words.any(|word| is(word, "exception"))
+            && words.any(|word| is(word, "when"))
+            && words.any(|word| CAUGHT_BY.iter().any(|condition| is(word, condition)));
+        if is_caught { LockTimeoutHandling::Caught } else { LockTimeoutHandling::Reported }
+    }
+
+    /// What happens to that of a statement of a script, whose handlers do `in_script`.
+    pub fn of_statement(sql: &str, in_script: Self, dialect: Dialect) -> Self {
+        match reader::read(sql, dialect) {
+            // It may call the functions that the script defines.
+            Syntax::Do { .. } => in_script,
+            _ if may_call_function(sql, dialect) => LockTimeoutHandling::Caught,
+            _ => LockTimeoutHandling::of(sql),
+        }
+    }
 }
 
 /// May a statement that changes the schema evaluate a function that is not built in: in a default value, a condition or a
 /// conversion? The function may contain an error handler.
-pub fn may_call_function(sql: &str, dialect: Dialect) -> bool {
+fn may_call_function(sql: &str, dialect: Dialect) -> bool {
     let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
     let is_any = |token: &Token, words: &[&str]| words.iter().any(|word| token.is_word(sql, word));
     let Some(first) = tokens.iter().position(|token| is_any(token, &["DEFAULT", "CHECK", "USING", "AS", "WHERE"])) else {
@@ -96,8 +118,10 @@ pub fn may_call_function(sql: &str, dialect: Dialect) -> bool {
         while start >= 2 && tokens[start - 1].is_symbol(sql, b'.') {
             start -= 2;
         }
-        let is_method = is_any(&tokens[start - 1], &["USING"]) && tokens.iter().any(|token| token.is_word(sql, "INDEX"));
-        let is_table = is_method || is_any(&tokens[start - 1], &["REFERENCES", "ON", "INDEX", "TABLE", "CONSTRAINT"]);
+        let before = start.checked_sub(1).map(|before| &tokens[before]);
+        let follows = |words: &[&str]| before.is_some_and(|before| is_any(before, words));
+        let is_method = follows(&["USING"]) && tokens.iter().any(|token| token.is_word(sql, "INDEX"));
+        let is_table = is_method || follows(&["REFERENCES", "ON", "INDEX", "TABLE", "CONSTRAINT"]);
         let name = tokens[at].text(sql).trim_matches('"').to_lowercase();
         !is_table && !is_any(&tokens[at], &["KEY", "INCLUDE"]) && !functions::is_harmless(&name)
     })
@@ -115,14 +139,21 @@ mod tests {
     fn error_handlers() {
         for (sql, expected) in [
             ("DO $$ BEGIN ALTER TABLE t ADD a int; EXCEPTION WHEN OTHERS THEN NULL; END $$", true),
+            ("DO $$ BEGIN NULL; EXCEPTION -- ignored\nWHEN /* all */ OTHERS THEN NULL; END $$", true),
             ("DO $$ BEGIN NULL; exception when duplicate_column or lock_not_available then END $$", true),
             ("DO $$ BEGIN NULL; EXCEPTION WHEN SQLSTATE '55P03' THEN END $$", true),
             ("DO $$ BEGIN CREATE TYPE e AS ENUM (); EXCEPTION WHEN duplicate_object THEN null; END $$", false),
             ("DO $$ BEGIN IF EXISTS (SELECT 1) THEN RAISE EXCEPTION 'not clean'; END IF; END $$", false),
             ("ALTER TABLE t ADD exception text", false),
         ] {
-            assert_eq!(catches_lock_timeout(sql), expected, "{sql}");
+            assert_eq!(LockTimeoutHandling::of(sql) == LockTimeoutHandling::Caught, expected, "{sql}");
         }
+        let function = "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS 'BEGIN NULL; EXCEPTION WHEN OTHERS THEN END';";
+        let of = |sql: &str| LockTimeoutHandling::of_statement(sql, LockTimeoutHandling::of(function), Dialect::Postgres);
+        assert_eq!(of("DO $$ BEGIN PERFORM f(); END $$"), LockTimeoutHandling::Caught);
+        assert_eq!(of("ALTER TABLE t ADD a int"), LockTimeoutHandling::Reported);
+        // Text that is not SQL has an answer, too.
+        assert_eq!(["AS.f()", "DEFAULT . . f()"].map(of), [LockTimeoutHandling::Caught; 2]);
     }
 
     #[test]

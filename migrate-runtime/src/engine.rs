@@ -344,11 +344,14 @@ fn set_back<'a>(written: &'a History, now: &History) -> Option<&'a Record> {
 
 fn was_set_back(record: &Record) -> Error {
     let done = count_of(record.statements_done, "statement");
-    let message =
-        format!("while this run executed version {}, another process changed its record, so the run stopped", record.key);
+    let message = format!(
+        "while this run executed version {}, its record was changed, by another process or by the file itself; so the run stopped",
+        record.key
+    );
     Error::new(ErrorKind::History, &codes::HISTORY, message)
         .note("state", format!("{done} had run; what was recorded since is not known to this run"))
-        .help("do not use `resolve` while a run is active; compare the database with the file, then see `cargo migrate status`")
+        .help("compare the database with the file, then see `cargo migrate status`")
+        .help("do not use `resolve` while a run is active, and do not change the history tables in a migration")
 }
 
 /// A plan without steps: writes the summary again if it is not that of the records. If rows were lost, the summary is what shows

@@ -1,7 +1,6 @@
 //! A message to the server: statements of a script between our own, and the mapping from positions in it to the script.
 
 use crate::backend::UnitRun;
-use crate::backoff::LOCK_TIMEOUT;
 use std::ops::Range;
 
 /// Precedes the statements of the script, so that they can be located in the process list of a server.
@@ -40,21 +39,6 @@ pub struct SqlMessage {
     parts: Vec<MessagePart>,
 }
 
-/// The statement that sets or resets the limit of a brief lock before a statement of the script, if it is another one than for
-/// the statement before it.
-pub fn brief_lock_sql(unit_run: &UnitRun<'_>, statement: usize) -> Option<String> {
-    let is_brief = unit_run.is_brief(statement);
-    let was_brief = statement > unit_run.unit.statements.start && unit_run.is_brief(statement - 1);
-    (is_brief != was_brief).then(|| if is_brief { brief_lock() } else { NO_BRIEF_LOCK.to_owned() })
-}
-
-/// Ends the limit of a brief lock, in a transaction of PostgreSQL.
-pub const NO_BRIEF_LOCK: &str = "SET LOCAL lock_timeout = DEFAULT";
-
-fn brief_lock() -> String {
-    format!("SET LOCAL lock_timeout = {}", LOCK_TIMEOUT.as_millis())
-}
-
 impl SqlMessage {
     /// Adds one of our own statements before those of the script.
     pub fn prepend(&mut self, statement: &str) {
@@ -65,10 +49,17 @@ impl SqlMessage {
 
     /// Adds the statements of the script with these indexes.
     pub fn add_statements(&mut self, unit_run: &UnitRun<'_>, chunk: Range<usize>) {
+        self.add_statements_with(unit_run, chunk, |_| None);
+    }
+
+    /// Adds the statements of the script with these indexes, each after the one of our own that `before` returns for it.
+    pub fn add_statements_with(&mut self, unit_run: &UnitRun<'_>, chunk: Range<usize>, before: impl Fn(usize) -> Option<String>) {
         self.sql.push_str(SCRIPT);
         for (number, statement) in chunk.clone().zip(&unit_run.statements[chunk]) {
-            if let Some(limit) = brief_lock_sql(unit_run, number) {
-                self.interject(number, &limit);
+            if let Some(own_sql) = before(number) {
+                self.parts.push(MessagePart { statement: number, sql_start: self.sql.len(), script_start: 0, len: 0 });
+                self.sql.push_str(&own_sql);
+                self.sql.push_str(";\n");
             }
             self.parts.push(MessagePart {
                 statement: number,
@@ -80,13 +71,6 @@ impl SqlMessage {
             // SQLite stores the text of an index up to the semicolon. A statement does not end in a comment, which would hide it.
             self.sql.push_str(";\n");
         }
-    }
-
-    /// Adds one of our own statements before the next statement of the script, which has this index.
-    pub fn interject(&mut self, statement: usize, sql: &str) {
-        self.parts.push(MessagePart { statement, sql_start: self.sql.len(), script_start: 0, len: 0 });
-        self.sql.push_str(sql);
-        self.sql.push_str(";\n");
     }
 
     /// Adds our own statements after those of the script.

@@ -18,6 +18,7 @@ use crate::steps::script;
 use crate::stored_scripts;
 use crate::trigger_catalog;
 use migrate_model::history::{History, RecordState};
+use migrate_model::lock_strength::LockTimeoutHandling;
 use migrate_model::place::Place;
 use migrate_model::plan::Step;
 use migrate_model::rollback_limit::{self, RollbackLimit};
@@ -80,6 +81,8 @@ pub struct PreparedStep<'p> {
     pub changes: StepChanges<'p>,
     /// How long a statement may wait for a lock; `None`: 2 s where it blocks traffic, else as the server is set.
     pub lock_timeout: Option<Duration>,
+    /// What the error handlers in the script do with a lock timeout.
+    pub lock_timeout_handling: LockTimeoutHandling,
     /// How long the script may take.
     pub timeout: Duration,
     /// Whether an earlier run has started it, so that something of it may be left over.
@@ -185,7 +188,18 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let timeout = directives.timeout.unwrap_or(self.options.timeout);
         let mentions = Mentions::of_script(&script.text, &script.statements, self.backend.dialect());
         let custom_settings = session_effect::read_custom_settings(&script.text, self.backend.dialect());
-        Ok(PreparedStep { plan, changes, lock_timeout, timeout, resuming, mentions, custom_settings, script })
+        let lock_timeout_handling = LockTimeoutHandling::of(&script.text);
+        Ok(PreparedStep {
+            plan,
+            changes,
+            lock_timeout,
+            lock_timeout_handling,
+            timeout,
+            resuming,
+            mentions,
+            custom_settings,
+            script,
+        })
     }
 
     /// What runs: from the files, or as it was stored when the migration was applied.

@@ -603,6 +603,7 @@ async fn no_handler_catches_a_lock_timeout_that_nobody_asked_for() {
         (Kind::Postgres, addw, "ALTER TABLE o ADD COLUMN x int;\nSELECT addw();".to_owned()),
         (Kind::Postgres, "", format!("{addw}\nALTER TABLE o ADD COLUMN x int;\nSELECT addw();")),
         (Kind::Postgres, addw, "ALTER TABLE o ADD COLUMN x int;\nDO $$ BEGIN PERFORM addw(); END $$;".to_owned()),
+        (Kind::Postgres, "", format!("{addw}\nDO $$ BEGIN PERFORM addw(); END $$;")),
         (Kind::Postgres, trigger, "ALTER TABLE o ADD COLUMN x int;\nINSERT INTO o VALUES (1);".to_owned()),
         (Kind::Postgres, trigger, "ALTER TABLE o ADD COLUMN x int;\nCOPY o (id) FROM stdin;\n1\n\\.\n".to_owned()),
         (Kind::Postgres, value, "ALTER TABLE o ADD COLUMN x int DEFAULT addv();".to_owned()),

@@ -8,6 +8,7 @@
 //! transaction, and the transaction that changes a setting resets it.
 
 pub mod address;
+mod brief_lock;
 mod builds;
 mod concurrent;
 mod connector;
@@ -37,7 +38,7 @@ use crate::history_sql::{HistoryDialect, HistorySql, SystemNames};
 use crate::lease::{self, Lease, LeaseConnection};
 use crate::mentions::{Mention, Mentions};
 use crate::session::only_row;
-use crate::sql_message::{NO_BRIEF_LOCK, SqlMessage, brief_lock_sql};
+use crate::sql_message::SqlMessage;
 use async_trait::async_trait;
 use lent_session::LentSession;
 use migrate_model::dialect::Dialect;
@@ -278,13 +279,13 @@ impl<'c> Postgres<'c> {
         let mut chunks = unit_run.chunks(MAX_CHUNK);
         let last = chunks.pop().unwrap_or_default();
         for chunk in chunks {
-            message.add_statements(unit_run, chunk);
+            message.add_statements_with(unit_run, chunk, |at| brief_lock::before(unit_run, at));
             if let (completed, Some(error)) = self.run(&message.sql).await {
                 return Err(self.message_error(&message, completed, error).await);
             }
             message = SqlMessage::default();
         }
-        message.add_statements(unit_run, last);
+        message.add_statements_with(unit_run, last, |at| brief_lock::before(unit_run, at));
         Ok(message)
     }
 
@@ -295,7 +296,7 @@ impl<'c> Postgres<'c> {
             return Err(UnitError::RecordFailed(error));
         }
         for (number, statement) in unit_run.numbered_statements() {
-            if let Some(limit) = brief_lock_sql(unit_run, number)
+            if let Some(limit) = brief_lock::before(unit_run, number)
                 && let (_, Some(error)) = self.run(&limit).await
             {
                 return Err(self.unit_error(Some(number), None, error).await);
@@ -607,9 +608,7 @@ impl Backend for Postgres<'_> {
         let record = self.record_sql(history_sql, build_change(Elapsed::Transaction(unit_run.since.elapsed())));
         let changes = self.session_changes(comparison.as_ref());
         self.kept_state = KeptState::Outdated;
-        let is_last_brief = unit_run.unit.statements.clone().next_back().is_some_and(|last| unit_run.is_brief(last));
-        let limit = if is_last_brief { format!("{NO_BRIEF_LOCK};\n") } else { String::new() };
-        let reset = self.reset_after(unit_run);
+        let (limit, reset) = (brief_lock::after(unit_run), self.reset_after(unit_run));
         let end = format!("{limit}{changes}{reset}{check}{ALL_ROWS}{record}{}COMMIT;", self.after_record());
         self.pooled_unit = (!self.endpoint.preserves_session()).then(|| (Instant::now(), unit_run.session_effect));
         let mut message = self.run_chunks(start, unit_run).await?;

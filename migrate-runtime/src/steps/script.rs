@@ -12,7 +12,7 @@ use crate::step_errors;
 use migrate_model::atomicity;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect;
-use migrate_model::lock_strength;
+use migrate_model::lock_strength::{self, LockTimeoutHandling};
 use migrate_model::name::Name;
 use migrate_model::rollback_limit;
 use migrate_model::script_plan::{ScriptPart, Segment};
@@ -199,6 +199,6 @@ fn brief_locks(runner: &StepRunner<'_, '_>, prepared: &PreparedStep<'_>, segment
 fn waits_briefly(prepared: &PreparedStep<'_>, at: usize, dialect: Dialect) -> bool {
     let sql = prepared.sql(at);
     let is_known = prepared.plan.effects.get(at).is_some_and(|effect| *effect != SessionEffect::Unknown);
-    let may_catch = || lock_strength::catches_lock_timeout(sql) || lock_strength::may_call_function(sql, dialect);
-    lock_strength::blocks_traffic(sql, dialect) && is_known && !may_catch()
+    let handling = || LockTimeoutHandling::of_statement(sql, prepared.lock_timeout_handling, dialect);
+    is_known && lock_strength::blocks_traffic(sql, dialect) && handling() == LockTimeoutHandling::Reported
 }

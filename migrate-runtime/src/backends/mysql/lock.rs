@@ -29,7 +29,7 @@ impl MySql<'_> {
     pub(super) async fn try_session_lock(&mut self, history_sql: &HistorySql) -> Result<bool, BackendError> {
         let name = self.lock_name(history_sql);
         let sql = format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR), CAST(IS_USED_LOCK({name}) AS CHAR)");
-        let mut row = only_row(self.rows(&sql).await?).unwrap_or_default().into_iter();
+        let mut row = only_row(self.rows(&sql).await?).ok_or_else(BackendError::unanswered)?.into_iter();
         match row.next().flatten().as_deref() {
             Some("1") => self.lock_holder = row.next().flatten(),
             Some(_) => return Ok(false),
