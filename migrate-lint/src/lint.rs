@@ -1,6 +1,7 @@
 //! Checks migrations in version order, each against the schema that the earlier ones leave.
 
 mod grouping;
+mod history_parts;
 mod lock_tracker;
 mod script_parser;
 mod session_state;
@@ -32,6 +33,8 @@ use migrate_model::syntax::{Control, Syntax};
 use migrate_model::target::Direction;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::panic::resume_unwind;
+use std::thread;
 use std::time::Duration;
 
 /// Which migrations are checked, against which rules and which server.
@@ -121,6 +124,13 @@ pub struct LintResult {
     pub fix_targets: Vec<FixTarget>,
 }
 
+impl LintResult {
+    fn append(&mut self, later: LintResult) {
+        self.findings.extend(later.findings);
+        self.fix_targets.extend(later.fix_targets);
+    }
+}
+
 /// Checks migrations, which must be in version order.
 pub fn lint(history: &[Migration], options: &LintOptions) -> Vec<Finding> {
     lint_with_targets(history, options).findings
@@ -128,28 +138,37 @@ pub fn lint(history: &[Migration], options: &LintOptions) -> Vec<Finding> {
 
 /// Like [`lint`], with the places that `fix` needs.
 pub fn lint_with_targets(history: &[Migration], options: &LintOptions) -> LintResult {
-    let dialect = options.server.dialect();
-    let applicable = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&options.server.product));
-    let enabled: Vec<EnabledRule> =
-        applicable.filter_map(|rule| Some(EnabledRule { rule, level: options.level(rule)? })).collect();
-    let enabled_for_down = enabled.iter().copied().filter(|enabled| enabled.rule.down).collect();
-    let mut linter = Linter {
-        history,
-        options,
-        enabled,
-        enabled_for_down,
-        simulation: Simulation::new(dialect),
-        first_with_checksum: HashMap::new(),
-        transaction: 0,
-        findings: Vec::new(),
-        fix_targets: Vec::new(),
-    };
-    let mut findings = Vec::new();
-    for index in 0..history.len() {
-        linter.check_migration(index);
-        findings.extend(group_by_rule(std::mem::take(&mut linter.findings), options.places_listed));
-    }
-    LintResult { findings, fix_targets: linter.fix_targets }
+    lint_parts(history, options, history_parts::divide(history))
+}
+
+/// The stack of a thread: as large as that of the main thread on Linux.
+const STACK_BYTES: usize = 8 << 20;
+
+/// Checks the parts of a history at the same time.
+fn lint_parts(history: &[Migration], options: &LintOptions, mut parts: Vec<Range<usize>>) -> LintResult {
+    let Some(last) = parts.pop() else { return LintResult::default() };
+    let lint_part = |part: Range<usize>| Linter::new(&history[..part.end], options).check(part.start);
+    thread::scope(|scope| {
+        let lint_part = &lint_part;
+        // If the system refuses a thread, the part is checked below.
+        let threads: Vec<_> = parts
+            .into_iter()
+            .map(|part| {
+                let of_thread = part.clone();
+                (thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, move || lint_part(of_thread)).ok(), part)
+            })
+            .collect();
+        let last = lint_part(last);
+        let mut result = LintResult::default();
+        for (thread, part) in threads {
+            result.append(match thread {
+                Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+                None => lint_part(part),
+            });
+        }
+        result.append(last);
+        result
+    })
 }
 
 /// A rule that is enabled, with its configured level.
@@ -179,18 +198,48 @@ struct Linter<'a> {
     fix_targets: Vec<FixTarget>,
 }
 
-impl Linter<'_> {
+impl<'a> Linter<'a> {
+    fn new(history: &'a [Migration], options: &'a LintOptions) -> Self {
+        let applicable = rules::ALL.iter().copied().filter(|rule| rule.on.contains(&options.server.product));
+        let enabled: Vec<EnabledRule> =
+            applicable.filter_map(|rule| Some(EnabledRule { rule, level: options.level(rule)? })).collect();
+        let enabled_for_down = enabled.iter().copied().filter(|enabled| enabled.rule.down).collect();
+        Linter {
+            history,
+            options,
+            enabled,
+            enabled_for_down,
+            simulation: Simulation::new(options.server.dialect()),
+            first_with_checksum: HashMap::new(),
+            transaction: 0,
+            findings: Vec::new(),
+            fix_targets: Vec::new(),
+        }
+    }
+
+    /// Simulates the migrations before `first`, and checks the others.
+    fn check(mut self, first: usize) -> LintResult {
+        let mut findings = Vec::new();
+        for index in 0..self.history.len() {
+            self.check_migration(index, index >= first);
+            findings.extend(group_by_rule(std::mem::take(&mut self.findings), self.options.places_listed));
+        }
+        LintResult { findings, fix_targets: self.fix_targets }
+    }
+
     fn dialect(&self) -> Dialect {
         self.options.server.dialect()
     }
 
-    fn check_migration(&mut self, index: usize) {
+    /// Simulates a migration; checks it if it is to be checked and in the scope.
+    fn check_migration(&mut self, index: usize, is_to_check: bool) {
         let migration = &self.history[index];
         let no_migrations = BTreeSet::new();
-        let (is_checked, pending) = match &self.options.scope {
+        let (is_in_scope, pending) = match &self.options.scope {
             LintScope::All => (true, &no_migrations),
             LintScope::Only(indexes) => (indexes.contains(&index), self.options.undeployed.as_ref().unwrap_or(indexes)),
         };
+        let is_checked = is_to_check && is_in_scope;
         let first = *self.first_with_checksum.entry(effective_checksum(&migration.up, self.dialect())).or_insert(index);
         let statements = self.parse(&migration.up, index);
         let alters = context::alters(&statements);
