@@ -324,6 +324,60 @@ const STATEMENTS: &[Case] = &[
     }),
 ];
 
+/// Many actions in one `ALTER TABLE`, and many statements about objects that no migration creates.
+const LISTS: &[Case] = &[
+    ("FOREIGN KEY in one statement", |n| in_one(n, ", a# int", "ADD CONSTRAINT k# FOREIGN KEY (a#) REFERENCES p (id)")),
+    ("FOREIGN KEY of one column in one statement", |n| in_one(n, "", "ADD FOREIGN KEY (id) REFERENCES p (id)")),
+    ("CHECK in one statement", |n| in_one(n, "", "ADD CHECK (id > #)")),
+    ("UNIQUE in one statement", |n| in_one(n, "", "ADD CONSTRAINT k# UNIQUE (id)")),
+    ("VALIDATE in one statement", |n| in_one(n, ", CONSTRAINT k# CHECK (id > #)", "VALIDATE CONSTRAINT k#")),
+    ("DROP CONSTRAINT in one statement", |n| in_one(n, ", CONSTRAINT k# CHECK (id > #)", "DROP CONSTRAINT k#")),
+    ("DROP of unique keys in one statement", |n| in_one(n, ", CONSTRAINT k# UNIQUE (id)", "DROP CONSTRAINT k#")),
+    ("DROP COLUMN CASCADE in one statement", |n| in_one(n, ", a# int", "DROP COLUMN a# CASCADE")),
+    ("TYPE of foreign keys in one statement", |n| in_one(n, ", a# int REFERENCES p (id)", "ALTER a# TYPE bigint")),
+    ("DROP and ADD COLUMN in one statement", |n| in_one(n, ", a# int", "DROP a#, ADD a# int")),
+    ("DROP KEY in one statement", |n| in_one(n, ", a# int, KEY k# (a#)", "DROP KEY k#")),
+    ("DROP FOREIGN KEY in one statement", |n| {
+        in_one(n, ", a# int, CONSTRAINT k# FOREIGN KEY (a#) REFERENCES p (id)", "DROP FOREIGN KEY k#")
+    }),
+    ("MODIFY of indexed columns in one statement", |n| in_one(n, ", a# int, KEY k# (a#)", "MODIFY a# bigint NOT NULL")),
+    ("RENAME COLUMN in one statement", |n| in_one(n, ", a# int", "RENAME COLUMN a# TO b#")),
+    ("RENAME KEY in one statement", |n| in_one(n, ", a# int, KEY k# (a#)", "RENAME KEY k# TO l#")),
+    ("IF NOT EXISTS in many DO", |n| {
+        one_table(n, "DO $$ BEGIN IF NOT EXISTS (SELECT 1) THEN ALTER TABLE t ADD a# int; END IF; END $$;\n")
+    }),
+    ("EXECUTE with quotes in one DO", |n| {
+        format!("DO $$ BEGIN {} END $$;\n", each(n, "EXECUTE 'ALTER TABLE t ADD a# text DEFAULT ''x'''; "))
+    }),
+    ("DROP VIEW of external views", |n| each(n, "DROP VIEW v#;\n")),
+    ("DROP TYPE of external types", |n| each(n, "DROP TYPE e#;\n")),
+    ("DROP INDEX of external indexes", |n| each(n, "DROP INDEX i#;\n")),
+    ("DROP FUNCTION of external functions", |n| each(n, "DROP FUNCTION f#;\n")),
+    ("RENAME of external types", |n| each(n, "ALTER TYPE e# RENAME TO f#;\n")),
+    ("RENAME of sequences", |n| each(n, "CREATE SEQUENCE s#;\n") + &each(n, "ALTER SEQUENCE s# RENAME TO r#;\n")),
+    ("RENAME of schemas", |n| {
+        each(n, "CREATE SCHEMA s#;\nCREATE TABLE s#.t (id int);\n") + &each(n, "ALTER SCHEMA s# RENAME TO r#;\n")
+    }),
+    ("schemas, then DROP SCHEMA", |n| each(n, "CREATE SCHEMA s#;\n") + &each(n, "DROP SCHEMA s#;\n")),
+    ("REVOKE", |n| each(n, "CREATE TABLE t# (id int);\n") + &each(n, "REVOKE SELECT ON t# FROM x;\n")),
+    ("rebuilt tables", |n| {
+        each(n, "CREATE TABLE t# (id int);\n")
+            + &each(
+                n,
+                "CREATE TABLE n# (id int); INSERT INTO n# SELECT id FROM t#; DROP TABLE t#; ALTER TABLE n# RENAME TO t#;\n",
+            )
+    }),
+    ("indexes of one column with CONCURRENTLY", |n| {
+        format!("-- migrate: no-transaction\n{}", one_table(n, "CREATE INDEX CONCURRENTLY IF NOT EXISTS i# ON t (id);\n"))
+    }),
+];
+
+/// A table with many parts, and one statement with an action for each.
+fn in_one(count: usize, part: &str, action: &str) -> String {
+    let actions: Vec<String> = (1..=count).map(|number| action.replace('#', &number.to_string())).collect();
+    format!("CREATE TABLE t (id int{});\nALTER TABLE t {};\n", each(count, part), actions.join(", "))
+}
+
 /// The same statements, each as a migration; N of them are a tenth of the others, because each is a file.
 const MIGRATIONS: &[Case] = &[
     ("migrations: new tables", |_| "CREATE TABLE t# (id int PRIMARY KEY);\n".to_owned()),
@@ -369,7 +423,7 @@ fn main() {
         "{:44} {:9} {:>8} {:>8} {:>6} {:>8} {:>8} {:>6}",
         "lint --all", "dialect", "N ms", "2N ms", "ratio", "N MB", "2N MB", "ratio"
     );
-    for (name, text) in TOKENS.iter().chain(STATEMENTS).chain(MIGRATIONS) {
+    for (name, text) in TOKENS.iter().chain(STATEMENTS).chain(LISTS).chain(MIGRATIONS) {
         if !names.is_empty() && names.iter().all(|part| !name.contains(part.as_str())) {
             continue;
         }

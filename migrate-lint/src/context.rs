@@ -1,13 +1,16 @@
 //! What a rule gets to check: a statement or a file, with the schema, the locks and the history at that point.
 
+use crate::action_index::ActionIndex;
 use crate::effort;
 use crate::impact::{Algorithm, Cause, Impact, Lock, OnlineDdl};
+use crate::lock_tracker::LockTracker;
 use crate::object_name::ObjectName;
 use crate::relation::{HistoryPoint, Relation, RelationKind};
 use crate::rule_finding::RuleFinding;
 use crate::schema::{Schema, SchemaObject};
 use crate::server::{Product, Server};
 use crate::simulation::Simulation;
+use crate::statement_index::StatementIndex;
 use migrate_model::directives::Phase;
 use migrate_model::finding::Level;
 use migrate_model::migration::Migration;
@@ -15,7 +18,7 @@ use migrate_model::name::Name;
 use migrate_model::place::SourceText;
 use migrate_model::reader;
 use migrate_model::script::Script;
-use migrate_model::syntax::{ActionKind, AlterTable, Column, Constraint, ConstraintKind, CreateIndex, Reference, Syntax};
+use migrate_model::syntax::{Action, ActionKind, AlterTable, Column, Constraint, ConstraintKind, CreateIndex, Reference, Syntax};
 use migrate_model::target::Direction;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -49,8 +52,8 @@ pub struct File<'a> {
     pub source: &'a SourceText<'a>,
     /// The statements in execution order, with those inside of blocks.
     pub statements: &'a [ParsedStatement],
-    /// Indexes in `statements` of those that are `ALTER TABLE`.
-    pub alters: &'a [usize],
+    /// The statements by the words in them.
+    pub statement_index: &'a StatementIndex<'a>,
     /// The migrations with earlier versions.
     pub before: &'a [Migration],
     /// Indexes of the migrations that are not deployed; empty if that is unknown.
@@ -78,12 +81,6 @@ impl File<'_> {
     pub fn is_contract(&self) -> bool {
         self.migration.phase() == Some(Phase::Contract)
     }
-}
-
-/// The indexes of the `ALTER TABLE` statements among these.
-pub fn alters(statements: &[ParsedStatement]) -> Vec<usize> {
-    let numbered = statements.iter().enumerate();
-    numbered.filter(|(_, statement)| matches!(statement.syntax, Syntax::AlterTable(_))).map(|(number, _)| number).collect()
 }
 
 /// A lock that the current transaction holds.
@@ -133,10 +130,12 @@ pub struct StatementContext<'a> {
     pub number: usize,
     /// The text; for a statement inside a block, that of the whole block.
     pub sql: &'a str,
+    /// The actions of the statement by the names in them.
+    pub action_index: &'a ActionIndex<'a>,
     /// The effects on tables and their locks.
     pub impacts: &'a [Impact],
     /// The locks that earlier statements of the transaction acquired.
-    pub held_locks: &'a [HeldLock],
+    pub held_locks: &'a LockTracker,
     /// MySQL: `foreign_key_checks` is off.
     pub foreign_keys_unchecked: bool,
     /// The `lock_timeout` of the session; `None` if it is not set.
@@ -172,6 +171,11 @@ impl<'a> StatementContext<'a> {
         let table = alter.map(|alter| self.schema.resolve(&alter.table));
         let actions = alter.into_iter().flat_map(|alter| &alter.actions).take_while(|_| !self.schema.effort().is_exhausted());
         table.into_iter().cycle().zip(actions).map(|(table, action)| (table, &action.kind, &action.range))
+    }
+
+    /// The actions of `ALTER TABLE` that name a column, a constraint or an index; see [`ActionIndex::naming`].
+    pub fn actions_naming(&self, name: &str) -> impl Iterator<Item = &'a Action> + use<'a> {
+        self.action_index.naming(name)
     }
 
     /// Does the statement alter a partitioned table?
@@ -412,8 +416,9 @@ impl<'a> StatementContext<'a> {
 
     /// The `ALTER TABLE` statements of the file after this one. A file may contain thousands of other statements.
     pub fn later_alters(&self) -> impl Iterator<Item = &'a ParsedStatement> {
-        let first = self.file.alters.partition_point(|number| *number <= self.number);
-        self.file.alters[first..].iter().map(|number| &self.file.statements[*number])
+        let alters = self.file.statement_index.alters();
+        let first = alters.partition_point(|number| *number <= self.number);
+        alters[first..].iter().map(|number| &self.file.statements[*number])
     }
 
     /// The statements of the file before this one.
@@ -423,7 +428,7 @@ impl<'a> StatementContext<'a> {
 
     /// SQLite: does an earlier statement of the file turn this setting on?
     pub fn is_pragma_on(&self, pragma: &str) -> bool {
-        self.earlier_statements().iter().any(|statement| match &statement.syntax {
+        self.earlier_statements_with(&[pragma]).any(|statement| match &statement.syntax {
             Syntax::Pragma { name, value: Some(value) } => {
                 name == pragma && matches!(value.as_str(), "on" | "1" | "true" | "yes")
             }
@@ -431,17 +436,40 @@ impl<'a> StatementContext<'a> {
         })
     }
 
-    /// Is the statement certainly followed, in its file, by one that satisfies a condition?
-    pub fn is_followed_by(&self, condition: impl Fn(&Syntax) -> bool) -> bool {
-        let later = self.later_statements();
-        let next = later.iter().position(|statement| self.is_as_certain(statement) && condition(&statement.syntax));
-        self.schema.effort().spend(next.unwrap_or(later.len()) / effort::GLANCES);
-        next.is_some()
+    /// The statements of the file after this one whose text contains all of these words. There may be others among them.
+    pub fn later_statements_with(&self, words: &[&str]) -> impl Iterator<Item = &'a ParsedStatement> + use<'a> {
+        self.statements_in(words, self.number + 1..self.file.statements.len())
     }
 
-    /// The statements of the file that were certainly executed before this one.
-    pub fn executed_statements(&self) -> impl Iterator<Item = &'a ParsedStatement> + '_ {
-        self.earlier_statements().iter().filter(|statement| self.is_as_certain(statement))
+    /// The statements of the file before this one whose text contains all of these words. There may be others among them.
+    pub fn earlier_statements_with(&self, words: &[&str]) -> impl Iterator<Item = &'a ParsedStatement> + use<'a> {
+        self.statements_in(words, 0..self.number)
+    }
+
+    fn statements_in(&self, words: &[&str], range: Range<usize>) -> impl Iterator<Item = &'a ParsedStatement> + use<'a> {
+        let (statements, effort) = (self.file.statements, self.schema.effort());
+        let numbers = self.file.statement_index.with_words(words, range);
+        let counted = numbers.enumerate().inspect(|(count, _)| effort.spend(usize::from(count % effort::GLANCES == 0)));
+        counted.map(|(_, number)| &statements[number])
+    }
+
+    /// The statements after an earlier one, up to and with this one.
+    pub fn statements_since(&self, earlier: &ParsedStatement) -> impl Iterator<Item = &'a ParsedStatement> {
+        let until = &self.file.statements[..=self.number];
+        until.iter().skip_while(move |statement| !std::ptr::eq(*statement, earlier)).skip(1)
+    }
+
+    /// Is the statement certainly followed, in its file, by one that satisfies a condition? Only statements that contain all of
+    /// these words can.
+    pub fn is_followed_by(&self, words: &[&str], condition: impl Fn(&Syntax) -> bool) -> bool {
+        let mut later = self.later_statements_with(words);
+        later.any(|statement| self.is_as_certain(statement) && condition(&statement.syntax))
+    }
+
+    /// The statements of the file that were certainly executed before this one, and whose text contains all of these words. There
+    /// may be others among them.
+    pub fn executed_statements(&self, words: &[&str]) -> impl Iterator<Item = &'a ParsedStatement> {
+        self.earlier_statements_with(words).filter(|statement| self.is_as_certain(statement))
     }
 
     /// Is another statement of the file executed whenever this one is?
@@ -517,6 +545,23 @@ impl<'a> FileContext<'a> {
             _ => None,
         });
         replaced.collect()
+    }
+
+    /// The statements of the file whose text contains all of these words, in order. There may be others among them.
+    pub fn statements_with(&self, words: &[&str]) -> impl Iterator<Item = &'a ParsedStatement> + use<'a> {
+        let statements = self.file.statements;
+        self.file.statement_index.with_words(words, 0..statements.len()).map(|number| &statements[number])
+    }
+
+    /// The statements of the file, in order, in which a name may refer to a table that replaces `replaced`; see
+    /// [`FileContext::takes_place`].
+    pub fn statements_about(&self, replaced: &ObjectName, new: &Relation) -> impl Iterator<Item = &'a ParsedStatement> + use<'a> {
+        let index = self.file.statement_index;
+        let names = [replaced.name(), &new.original_name];
+        let statements = self.file.statements;
+        let all = 0..statements.len();
+        let numbers: BTreeSet<usize> = names.into_iter().flat_map(|name| index.with_words(&[name], all.clone())).collect();
+        numbers.into_iter().map(|number| &statements[number])
     }
 
     /// Does a name refer to a table that replaces `replaced`: by its current name, or by the one that it was created under?

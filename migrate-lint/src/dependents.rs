@@ -4,6 +4,7 @@
 //! Defaults, functions and policies are unknown to the schema, and so is what depends on them.
 
 use crate::object_name::ObjectName;
+use crate::parts::PartKey;
 use crate::relation::{Constraint, ConstraintKind, Relation};
 use crate::schema::Schema;
 use migrate_model::syntax::{ActionKind, DropStatement, ObjectKind, Syntax};
@@ -162,7 +163,8 @@ fn depending_on_column(schema: &Schema, table: &ObjectName, column: &str) -> Vec
     let uses_column = |view: &Relation| view.possible_columns.contains(column) || view.possible_columns.contains("*");
     let views = schema.views_reading(table).filter(|(_, view)| uses_column(view));
     let views = views.map(|(view, _)| Part::Relation(view.clone()));
-    let columns = schema.relation(table).into_iter().flat_map(|relation| &relation.columns);
+    let columns = schema.relation(table).into_iter();
+    let columns = columns.flat_map(|relation| relation.columns.candidates(|| PartKey::column(column)));
     let generated = columns.filter(|other| other.generated && other.computed_from.iter().any(|word| word == column));
     let generated = generated.map(|other| Part::Column { table: table.clone(), name: other.name.clone() });
     let of_triggers = schema.triggers(table).filter(|(_, references)| references.columns.iter().any(|name| name == column));
@@ -194,7 +196,7 @@ fn depending_on_type(schema: &Schema, ty: &ObjectName) -> Vec<Part> {
 fn foreign_keys_to(schema: &Schema, table: &ObjectName, references: impl Fn(&[String]) -> bool) -> Vec<Part> {
     let referenced = schema.relation(table);
     let is_match = |constraint: &Constraint| match &constraint.kind {
-        ConstraintKind::Foreign { table: parent, targets, .. } if parent == table => {
+        ConstraintKind::Foreign { targets, .. } => {
             let named = match referenced {
                 Some(relation) => relation.targets(targets),
                 None => Some(targets.as_slice()),
@@ -205,7 +207,7 @@ fn foreign_keys_to(schema: &Schema, table: &ObjectName, references: impl Fn(&[St
     };
     let mut parts = Vec::new();
     for (child, relation, _) in schema.children(table) {
-        let keys = relation.constraints.iter().filter(|constraint| is_match(constraint));
+        let keys = relation.foreign_keys_to(table).map(|(key, ..)| key).filter(|key| is_match(key));
         parts.extend(keys.map(|key| Part::Constraint { table: child.clone(), name: key.name.clone() }));
     }
     parts

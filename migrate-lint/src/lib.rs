@@ -7,6 +7,7 @@
 
 #![allow(missing_docs, reason = "a field or variant whose name says all has no comment; `tidy` wants one for every item")]
 
+mod action_index;
 mod allow;
 pub mod codes;
 mod context;
@@ -17,6 +18,7 @@ pub mod folder_lint;
 pub mod impact;
 mod journal;
 pub mod lint;
+mod lock_tracker;
 pub mod object_name;
 pub mod other_tools;
 pub mod owners;
@@ -34,6 +36,7 @@ pub mod schema;
 mod search_path;
 pub mod server;
 pub mod simulation;
+mod statement_index;
 mod type_change;
 mod uncertainty;
 mod volatility;

@@ -2,17 +2,17 @@
 
 mod grouping;
 mod history_parts;
-mod lock_tracker;
-mod script_parser;
+pub(crate) mod script_parser;
 mod session_state;
 
 use self::grouping::group_by_rule;
-use self::lock_tracker::LockTracker;
 use self::session_state::{SessionSettings, SessionState};
+use crate::action_index::ActionIndex;
 use crate::allow::Allowed;
 use crate::context::{self, Age, DownResult, File, FileContext, ParsedStatement, StatementContext};
 use crate::effort;
 use crate::impact::{ImpactContext, impacts};
+use crate::lock_tracker::LockTracker;
 use crate::owners;
 use crate::relation::HistoryPoint;
 use crate::round_trip;
@@ -21,6 +21,7 @@ use crate::rule_finding::{FindingLimit, RuleFinding, RuleFindings};
 use crate::rules;
 use crate::server::Server;
 use crate::simulation::Simulation;
+use crate::statement_index::StatementIndex;
 use migrate_model::checksum::Checksum;
 use migrate_model::dialect::Dialect;
 use migrate_model::directives;
@@ -242,7 +243,7 @@ impl<'a> Linter<'a> {
         let is_checked = is_to_check && is_in_scope;
         let first = *self.first_with_checksum.entry(effective_checksum(&migration.up, self.dialect())).or_insert(index);
         let statements = self.parse(&migration.up, index);
-        let alters = context::alters(&statements);
+        let statement_index = StatementIndex::new(&migration.up, &statements);
         let source = SourceText::new(&migration.up.file, &migration.up.text);
         let file = File {
             migration,
@@ -251,7 +252,7 @@ impl<'a> Linter<'a> {
             script: &migration.up,
             source: &source,
             statements: &statements,
-            alters: &alters,
+            statement_index: &statement_index,
             before: &self.history[..index],
             pending,
             server: self.options.server,
@@ -392,7 +393,7 @@ impl<'a> Linter<'a> {
             table_is_empty: context::is_empty(&self.simulation.schema, parsed, file.pending),
         };
         let mut impacts = impacts(&self.simulation.schema, &parsed.syntax, sql, impact_context);
-        self.simulation.schema.effort().spend(effort::FINDING * impacts.len() + self.glances(file, parsed, locks));
+        self.simulation.schema.effort().spend(effort::FINDING * impacts.len() + self.glances(file, parsed));
         for impact in &mut impacts {
             if context::is_emptied(&self.simulation.schema, &impact.table, parsed) {
                 (impact.scans, impact.rewrites, impact.builds) = (false, false, false);
@@ -404,8 +405,9 @@ impl<'a> Linter<'a> {
             parsed,
             number,
             sql,
+            action_index: &ActionIndex::new(&parsed.syntax),
             impacts: &impacts,
-            held_locks: locks.held(),
+            held_locks: locks,
             foreign_keys_unchecked: session.foreign_keys_unchecked,
             lock_timeout: session.lock_timeout.as_deref(),
             statement_timeout: session.statement_timeout.as_deref(),
@@ -427,8 +429,8 @@ impl<'a> Linter<'a> {
         locks.acquire(shared, parsed.statement);
     }
 
-    /// The cost of what the rules only glance at: the held locks, the text of the block, and the parts of the altered table.
-    fn glances(&self, file: &File<'_>, parsed: &ParsedStatement, locks: &LockTracker) -> usize {
+    /// The cost of what the rules only glance at: the text of the block, and the parts of the altered table.
+    fn glances(&self, file: &File<'_>, parsed: &ParsedStatement) -> usize {
         let searched = if parsed.in_block { file.sql(parsed).len() } else { 0 };
         let schema = &self.simulation.schema;
         let parts = match &parsed.syntax {
@@ -438,7 +440,7 @@ impl<'a> Linter<'a> {
             }
             _ => 0,
         };
-        (locks.held().len() + parts) / effort::GLANCES + searched / effort::SEARCHED_BYTES
+        parts / effort::GLANCES + searched / effort::SEARCHED_BYTES
     }
 
     /// Adds a finding at its place in the file; in an up migration, also for `fix`.
@@ -483,9 +485,10 @@ impl<'a> Linter<'a> {
     fn run_down(&mut self, script: &Script, up: &File<'_>, before: usize, allowed: Option<&mut Allowed>) -> DownResult {
         let statements = self.parse(script, up.index);
         let after_up = self.simulation.schema.savepoint();
-        let alters = context::alters(&statements);
+        let index = StatementIndex::new(script, &statements);
         let source = SourceText::new(&script.file, &script.text);
-        let file = File { direction: Direction::Down, script, source: &source, statements: &statements, alters: &alters, ..*up };
+        let file =
+            File { direction: Direction::Down, script, source: &source, statements: &statements, statement_index: &index, ..*up };
         let is_complete = self.run_script(&file, allowed);
         let is_opaque = |parsed: &ParsedStatement| {
             parsed.in_block || matches!(parsed.syntax, Syntax::Opaque | Syntax::Call { .. } | Syntax::Do { .. })

@@ -8,8 +8,8 @@ use migrate_model::syntax::{ActionKind, CreateView, Syntax};
 /// Is a table that this statement drops replaced later in the file: by a table that is renamed to its name, or by a new table
 /// of its name to which rows are copied?
 pub fn is_rebuilt(context: &StatementContext<'_>, table: &ObjectName) -> bool {
-    let is_created = context.is_followed_by(|syntax| creates_table(context, syntax, table));
-    let is_filled = context.is_followed_by(|syntax| match syntax {
+    let is_created = context.is_followed_by(&["CREATE", table.name()], |syntax| creates_table(context, syntax, table));
+    let is_filled = context.is_followed_by(&[table.name()], |syntax| match syntax {
         Syntax::Insert(insert) => insert.reads_table && context.schema.resolve(&insert.table) == *table,
         _ => false,
     });
@@ -18,12 +18,12 @@ pub fn is_rebuilt(context: &StatementContext<'_>, table: &ObjectName) -> bool {
 
 /// Is another table renamed to this name later in the file?
 pub fn becomes_table(context: &StatementContext<'_>, name: &ObjectName) -> bool {
-    context.is_followed_by(|syntax| renames_to(context, syntax, name))
+    context.is_followed_by(&["RENAME", name.name()], |syntax| renames_to(context, syntax, name))
 }
 
 /// Is a table or a view of this name created later in the file, or renamed to it?
 pub fn is_recreated(context: &StatementContext<'_>, name: &ObjectName) -> bool {
-    context.is_followed_by(|syntax| match syntax {
+    context.is_followed_by(&[name.name()], |syntax| match syntax {
         Syntax::CreateView(view) => context.schema.resolve(&view.name) == *name,
         other => creates_table(context, other, name) || renames_to(context, other, name),
     })
@@ -41,7 +41,7 @@ pub fn has_replacement(context: &StatementContext<'_>, name: &ObjectName) -> boo
     let mentions = |view: &CreateView, word: &str| view.mentions.iter().any(|other| other.eq_ignore_ascii_case(word));
     let shows_all =
         |view: &CreateView| view.whole && (mentions(view, "*") || columns().all(|column| mentions(view, &column.name)));
-    let mut later = context.later_statements().iter().filter(|statement| context.is_as_certain(statement));
+    let mut later = context.later_statements_with(&[name.name()]).filter(|statement| context.is_as_certain(statement));
     later.any(|statement| match &statement.syntax {
         Syntax::CreateView(view) => context.schema.resolve(&view.name) == *name && shows_all(view) && is_atomic(statement),
         other => creates_table(context, other, name) || renames_to(context, other, name),
@@ -50,7 +50,7 @@ pub fn has_replacement(context: &StatementContext<'_>, name: &ObjectName) -> boo
 
 /// The name that a new table is renamed to later in the file.
 pub fn replaced(context: &StatementContext<'_>, new: &ObjectName) -> Option<ObjectName> {
-    context.later_statements().iter().find_map(|statement| match &statement.syntax {
+    context.later_statements_with(&["RENAME", new.name()]).find_map(|statement| match &statement.syntax {
         Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *new => {
             alter.actions.iter().find_map(|action| match &action.kind {
                 ActionKind::Rename(to) => Some(context.schema.in_same_schema(new, &to.name)),

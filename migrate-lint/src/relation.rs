@@ -1,7 +1,7 @@
 //! A table or a view as the migrations leave it, with its columns, constraints and indexes.
 
 use crate::object_name::ObjectName;
-use crate::parts::Parts;
+use crate::parts::{Candidates, PartKey, Parts};
 use migrate_model::syntax::Type;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -214,6 +214,29 @@ impl Index {
     }
 }
 
+/// A foreign key: the constraint, its columns, the referenced table, and whether `ON DELETE` changes rows of the referencing table.
+pub type ForeignKeyRef<'a> = (&'a Constraint, &'a [String], &'a ObjectName, bool);
+
+fn foreign_key(constraint: &Constraint) -> Option<ForeignKeyRef<'_>> {
+    match &constraint.kind {
+        ConstraintKind::Foreign { columns, table, cascades, .. } => Some((constraint, columns, table, *cascades)),
+        _ => None,
+    }
+}
+
+/// The columns of a unique or primary key.
+fn key_columns(constraint: &Constraint) -> Option<&[String]> {
+    match &constraint.kind {
+        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(columns),
+        _ => None,
+    }
+}
+
+/// The columns of an index that serves ordinary lookups.
+fn ordinary_columns(index: &Index) -> Option<&[String]> {
+    (!index.partial_or_expression).then_some(&*index.columns)
+}
+
 /// Are two names the same, if the database is case-sensitive or not?
 pub fn is_same(case_sensitive: bool, name: &str, other: &str) -> bool {
     if case_sensitive { name == other } else { name.eq_ignore_ascii_case(other) }
@@ -293,10 +316,31 @@ impl Relation {
 
     /// The columns of the primary key.
     pub fn primary(&self) -> Option<&[String]> {
-        self.constraints.iter().find_map(|constraint| match &constraint.kind {
+        self.constraints.candidates(|| PartKey::Primary).find_map(|constraint| match &constraint.kind {
             ConstraintKind::Primary(columns) => Some(&**columns),
             _ => None,
         })
+    }
+
+    /// The constraint of the primary key.
+    pub fn primary_key(&self) -> Option<&Constraint> {
+        let is_primary = |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_));
+        self.constraints.candidates(|| PartKey::Primary).find(is_primary)
+    }
+
+    /// Has the table an `EXCLUDE` constraint?
+    pub fn has_exclusion(&self) -> bool {
+        self.constraints.candidates(|| PartKey::Exclude).any(|constraint| constraint.kind == ConstraintKind::Exclude)
+    }
+
+    /// The constraints that may contain a column; there may be others among them.
+    pub fn constraints_with(&self, column: &str) -> Candidates<'_, Constraint> {
+        self.constraints.candidates(|| PartKey::column(column))
+    }
+
+    /// The indexes that may contain a column; there may be others among them.
+    pub fn indexes_with(&self, column: &str) -> Candidates<'_, Index> {
+        self.indexes.candidates(|| PartKey::column(column))
     }
 
     /// The columns of this table that a foreign key references: those that it names, or else the primary key.
@@ -304,28 +348,38 @@ impl Relation {
         if named.is_empty() { self.primary() } else { Some(named) }
     }
 
-    /// The foreign keys: the constraint, its columns, the referenced table, and whether `ON DELETE` changes rows of this table.
-    pub fn foreign_keys(&self) -> impl Iterator<Item = (&Constraint, &[String], &ObjectName, bool)> {
-        self.constraints.iter().filter_map(|constraint| match &constraint.kind {
-            ConstraintKind::Foreign { columns, table, cascades, .. } => Some((constraint, &**columns, table, *cascades)),
-            _ => None,
-        })
+    /// The foreign keys.
+    pub fn foreign_keys(&self) -> impl Iterator<Item = ForeignKeyRef<'_>> {
+        self.constraints.iter().filter_map(foreign_key)
+    }
+
+    /// The foreign keys that may contain a column; there may be others among them.
+    pub fn foreign_keys_with(&self, column: &str) -> impl Iterator<Item = ForeignKeyRef<'_>> + use<'_> {
+        self.constraints_with(column).filter_map(foreign_key)
+    }
+
+    /// The foreign keys to a table.
+    pub fn foreign_keys_to<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = ForeignKeyRef<'a>> {
+        let keys = self.constraints.candidates(|| PartKey::parent(parent)).filter_map(foreign_key);
+        keys.filter(move |(_, _, table, _)| *table == parent)
     }
 
     /// The columns, in order, of each index that serves ordinary lookups, including those of constraints.
     pub fn indexed(&self) -> impl Iterator<Item = &[String]> {
-        let keys = self.constraints.iter().filter_map(|constraint| match &constraint.kind {
-            ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some(&**columns),
-            _ => None,
-        });
-        keys.chain(self.indexes.iter().filter(|index| !index.partial_or_expression).map(|index| &*index.columns))
+        self.constraints.iter().filter_map(key_columns).chain(self.indexes.iter().filter_map(ordinary_columns))
+    }
+
+    /// Like [`Relation::indexed`], for the indexes that may contain a column; there may be others among them.
+    pub fn indexed_with(&self, column: &str) -> impl Iterator<Item = &[String]> + use<'_> {
+        let keys = self.constraints.candidates(|| PartKey::indexed(column)).filter_map(key_columns);
+        keys.chain(self.indexes_with(column).filter_map(ordinary_columns))
     }
 
     /// Does an index contain a column? The index of a foreign key counts as well.
     pub fn is_indexed(&self, column: &str) -> bool {
         let contains = |columns: &[String]| columns.iter().any(|name| self.same(name, column));
-        let foreign = self.foreign_keys().any(|(_, columns, ..)| contains(columns));
-        foreign || self.indexed().any(contains)
+        let foreign = self.foreign_keys_with(column).any(|(_, columns, ..)| contains(columns));
+        foreign || self.indexed_with(column).any(contains)
     }
 
     /// The number of indexes, including those of constraints.

@@ -603,9 +603,10 @@ impl Schema {
 
     /// The objects in a schema; `None`: in the default one.
     fn ids_in(&self, schema: Option<&str>) -> impl Iterator<Item = &ObjectId> {
-        let in_default = self.objects.keys().map(|id| &**id).filter(|id| id.name.schema.is_none());
+        let in_default = || self.objects.keys().map(|id| &**id).filter(|id| id.name.schema.is_none());
+        let in_default = schema.is_none().then(in_default);
         let in_other = schema.map(|schema| self.references.in_schema(schema));
-        in_default.filter(move |_| schema.is_none()).chain(in_other.into_iter().flatten())
+        in_default.into_iter().flatten().chain(in_other.into_iter().flatten())
     }
 
     /// The tables, types, sequences and functions in a schema.
@@ -775,7 +776,7 @@ impl Schema {
     /// The other tables with foreign keys that reference this one, and whether `ON DELETE` of one of them changes their rows.
     pub fn children<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = (&'a ObjectName, &'a Relation, bool)> {
         self.referring(parent).filter_map(move |(child, relation)| {
-            let mut to_parent = relation.foreign_keys().filter(|(_, _, table, _)| *table == parent).peekable();
+            let mut to_parent = relation.foreign_keys_to(parent).peekable();
             to_parent.peek()?;
             let cascades = to_parent.any(|(_, _, _, cascades)| cascades);
             (child != parent).then_some((child, relation, cascades))
@@ -785,7 +786,7 @@ impl Schema {
     /// The tables that certainly have a foreign key that references this one.
     pub fn certain_children<'a>(&'a self, parent: &'a ObjectName) -> impl Iterator<Item = &'a ObjectName> {
         let is_certain = move |relation: &Relation| {
-            let mut keys = relation.foreign_keys().filter(|(key, _, table, _)| !key.certainty.is_uncertain() && *table == parent);
+            let mut keys = relation.foreign_keys_to(parent).filter(|(key, ..)| !key.certainty.is_uncertain());
             !relation.certainty.is_uncertain() && keys.next().is_some()
         };
         self.children(parent).filter(move |(_, child, _)| is_certain(child)).map(|(child, ..)| child)

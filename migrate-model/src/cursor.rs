@@ -4,13 +4,15 @@ use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::token::{Kind, Token, Tokens};
 use std::ops::Range;
+use std::rc::Rc;
 
 /// A position among the tokens of a statement, without white space, comments and hints.
 #[derive(Debug, Clone)]
 pub struct Cursor<'a> {
     pub sql: &'a str,
     pub dialect: Dialect,
-    tokens: Vec<Token>,
+    /// Shared, so that a copy of the cursor costs nothing.
+    tokens: Rc<[Token]>,
     at: usize,
 }
 
@@ -19,7 +21,7 @@ impl<'a> Cursor<'a> {
     pub fn new(sql: &'a str, range: Range<usize>, dialect: Dialect) -> Self {
         let mut tokens = Vec::with_capacity(range.len() / 5);
         collect(sql, range, dialect, &mut tokens);
-        Cursor { sql, dialect, tokens, at: 0 }
+        Cursor { sql, dialect, tokens: tokens.into(), at: 0 }
     }
 
     /// Whether all tokens were read.
@@ -131,7 +133,7 @@ impl<'a> Cursor<'a> {
         }
         let encloses = |(start, end): &(usize, &Option<usize>)| end.is_some_and(|end| start + end + 1 == tokens.len());
         let pairs = ends.iter().enumerate().take_while(encloses).count();
-        Cursor { sql: self.sql, dialect: self.dialect, tokens: tokens[pairs..tokens.len() - pairs].to_vec(), at: 0 }
+        Cursor { sql: self.sql, dialect: self.dialect, tokens: tokens[pairs..tokens.len() - pairs].into(), at: 0 }
     }
 
     /// Do the remaining tokens contain this keyword outside parentheses?

@@ -58,7 +58,8 @@ pub fn inner_statements(sql: &str, syntax: &Syntax, dialect: Dialect) -> Vec<Inn
 /// The statement in a string literal, followed by the statements inside it.
 pub fn statements_in_literal(sql: &str, literal: Range<usize>, branch: Option<usize>, dialect: Dialect) -> Vec<InnerStatement> {
     let mut statements = Vec::new();
-    add_inner(sql, literal, branch, dialect, &mut statements);
+    let decoded = literal::decoded(sql, [&literal], dialect);
+    add_inner(&decoded, literal, branch, dialect, &mut statements);
     statements
 }
 
@@ -73,8 +74,11 @@ fn collect_inner(
     match syntax {
         Syntax::Do { body } => {
             let used = statements.iter().filter_map(|inner| inner.branch).chain(branch).max().unwrap_or_default();
-            let sql = literal::decoded(sql, body, dialect);
-            for inner in block::statements(&mut Cursor::new(&sql, body.clone(), dialect)) {
+            let sql = literal::decoded(sql, [body], dialect);
+            let inner_statements = block::statements(&mut Cursor::new(&sql, body.clone(), dialect));
+            // The texts of `EXECUTE`, all at once: each copies the whole body.
+            let sql = literal::decoded(&sql, inner_statements.iter().map(|inner| &inner.range), dialect);
+            for inner in inner_statements {
                 let inner_branch = inner.branch.map(|number| used + number).or(branch);
                 add_inner(&sql, inner.range, inner_branch, dialect, statements);
             }
@@ -84,7 +88,8 @@ fn collect_inner(
             if cursor.word("WITH") {
                 let queries = queries(&mut cursor).unwrap_or_default();
                 for query in queries.into_iter().filter(|query| changes(&cursor, query)) {
-                    add_inner(sql, query, branch, dialect, statements);
+                    let decoded = literal::decoded(sql, [&query], dialect);
+                    add_inner(&decoded, query, branch, dialect, statements);
                 }
             }
         }
@@ -92,12 +97,11 @@ fn collect_inner(
     }
 }
 
-/// Adds a statement, and those inside it.
+/// Adds a statement of a text in which literals are decoded, and the statements inside it.
 fn add_inner(sql: &str, range: Range<usize>, branch: Option<usize>, dialect: Dialect, statements: &mut Vec<InnerStatement>) {
-    let decoded = literal::decoded(sql, &range, dialect);
-    let syntax = read_part(&decoded, range.clone(), dialect);
+    let syntax = read_part(sql, range.clone(), dialect);
     statements.push(InnerStatement { range: range.clone(), syntax: syntax.clone(), branch });
-    collect_inner(&decoded, range, &syntax, dialect, branch, statements);
+    collect_inner(sql, range, &syntax, dialect, branch, statements);
 }
 
 /// The tables that a query reads, unless it certainly reads few of their rows.
@@ -108,7 +112,7 @@ pub fn tables_scanned(sql: &str, dialect: Dialect) -> Vec<Name> {
 /// The tables that the queries in the body of a block read, unless they certainly read few of their rows. Statements that change
 /// something have effects of their own.
 pub fn tables_scanned_in_block(sql: &str, body: &Range<usize>, dialect: Dialect) -> Vec<Name> {
-    let sql = literal::decoded(sql, body, dialect);
+    let sql = literal::decoded(sql, [body], dialect);
     let all = Cursor::new(&sql, body.clone(), dialect);
     let mut names = Vec::new();
     for tokens in all.all().split(|token| token.is_symbol(&sql, b';')) {
@@ -134,8 +138,8 @@ pub struct FilteredRead {
 /// The queries of a statement that have a condition: without an index on a column of the condition, each of them reads all rows.
 /// `body`: the body of a block, whose queries are looked at. Statements that change something have effects of their own.
 pub fn filtered_reads(sql: &str, body: Option<&Range<usize>>, dialect: Dialect) -> Vec<FilteredRead> {
-    let decoded = body.map(|body| literal::decoded(sql, body, dialect));
-    let text = decoded.as_deref().unwrap_or(sql);
+    let decoded = literal::decoded(sql, body, dialect);
+    let text = &*decoded;
     let all = Cursor::new(text, body.cloned().unwrap_or(0..text.len()), dialect);
     let mut reads = Vec::new();
     for tokens in all.all().split(|token| token.is_symbol(text, b';')) {

@@ -2,12 +2,14 @@
 
 use super::characters::{CharsetChange, characters, converted};
 use super::{Algorithm, AlterReason, Cause, Impact, ImpactContext, Lock, OnlineDdl};
+use crate::action_index::ActionIndex;
 use crate::object_name::ObjectName;
 use crate::relation::{self, Relation};
 use crate::schema::Schema;
 use crate::server::Product;
 use crate::simulation::has_index;
 use migrate_model::syntax::{ActionKind, AlterTable, Column, ConstraintKind, CreateIndex, Generated, ObjectKind, Syntax, Type};
+use std::cell::LazyCell;
 
 const INSTANT: OnlineDdl = OnlineDdl { algorithm: Algorithm::Instant, allows_writes: true };
 const NOCOPY: OnlineDdl = OnlineDdl { algorithm: Algorithm::NoCopy, allows_writes: true };
@@ -100,6 +102,7 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
     let adds_key = alter.actions.iter().any(|action| {
         matches!(&action.kind, ActionKind::AddConstraint(constraint) if matches!(constraint.kind, ConstraintKind::Primary { .. }))
     });
+    let table = AlteredTable::new(relation, alter, context);
     let mut impacts = Vec::new();
     for action in &alter.actions {
         if relation.is_some_and(|relation| !schema.is_opaque() && does_nothing(relation, &action.kind)) {
@@ -111,12 +114,12 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
             // `IGNORE` deletes the rows one by one.
             _ if alter.ignore => (COPY, AlterReason::DuplicatesDeleted),
             _ if alter.algorithm.as_deref() == Some("COPY") => (COPY, AlterReason::CopyRequested),
-            kind => match action_cost(relation, kind, &sql[action.range.clone()], sql, context) {
-                Some(cost) => combined(relation, alter, kind, cost, context),
+            kind => match action_cost(&table, kind, &sql[action.range.clone()], sql, context) {
+                Some(cost) => combined(&table, kind, cost),
                 None => continue,
             },
         };
-        let allows_writes = online.allows_writes || online == COPY && copies_online(relation, alter, reason, context);
+        let allows_writes = online.allows_writes || online == COPY && copies_online(&table, reason, context);
         let online = OnlineDdl { allows_writes, ..online };
         impacts.push(impact(key.clone(), online, reason).at(&action.range));
         let parent = match &action.kind {
@@ -134,7 +137,7 @@ fn alter_table(schema: &Schema, alter: &AlterTable, sql: &str, context: ImpactCo
 }
 
 /// Since 11.2, MariaDB can copy a table while other sessions write. (Measured on 11.8)
-fn copies_online(relation: Option<&Relation>, alter: &AlterTable, reason: AlterReason, context: ImpactContext) -> bool {
+fn copies_online(table: &AlteredTable<'_>, reason: AlterReason, context: ImpactContext) -> bool {
     let is_supported = context.server.product == Product::MariaDb && context.server.is_at_least(11, 2);
     let is_prevented = matches!(
         reason,
@@ -143,14 +146,7 @@ fn copies_online(relation: Option<&Relation>, alter: &AlterTable, reason: AlterR
             | AlterReason::AutoIncrementAdded
             | AlterReason::DuplicatesDeleted
     );
-    // Cascading foreign keys write rows of their own. Those of an unknown table are unknown.
-    let cascades = |relation: &Relation| relation.foreign_keys().any(|(.., cascades)| cascades);
-    let adds_counter = |column: &Column| column.identity;
-    let counts = alter.actions.iter().any(|action| match &action.kind {
-        ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => adds_counter(column),
-        _ => false,
-    });
-    is_supported && !is_prevented && !counts && relation.is_some_and(|relation| !cascades(relation))
+    is_supported && !is_prevented && !*table.redefines_counter && table.relation.is_some() && !*table.cascades
 }
 
 /// Does `IF EXISTS` or `IF NOT EXISTS` skip the clause?
@@ -168,15 +164,63 @@ fn does_nothing(relation: &Relation, action: &ActionKind) -> bool {
     }
 }
 
+/// The table of a statement, and what the costs of its clauses depend on. Each fact is found once for all clauses.
+struct AlteredTable<'a> {
+    relation: Option<&'a Relation>,
+    product: Product,
+    /// It has a full-text index.
+    has_fulltext: LazyFact<'a>,
+    /// It has an index over a virtual column.
+    has_indexed_virtual: LazyFact<'a>,
+    /// It has an index that is not an ordinary one, such as a spatial one.
+    has_spatial: LazyFact<'a>,
+    /// It has a virtual column.
+    has_virtual: LazyFact<'a>,
+    /// Its foreign keys write rows of their own: `ON DELETE CASCADE`.
+    cascades: LazyFact<'a>,
+    /// No clause of the statement needs another algorithm than INSTANT.
+    allows_instant: LazyFact<'a>,
+    /// A clause redefines an `AUTO_INCREMENT` column.
+    redefines_counter: LazyFact<'a>,
+    actions: ActionIndex<'a>,
+}
+
+type LazyFact<'a> = LazyCell<bool, Box<dyn FnOnce() -> bool + 'a>>;
+
+impl<'a> AlteredTable<'a> {
+    fn new(relation: Option<&'a Relation>, alter: &'a AlterTable, context: ImpactContext) -> Self {
+        let mariadb = context.server.product == Product::MariaDb;
+        let fact = |holds: fn(&Relation) -> bool| LazyFact::new(Box::new(move || relation.is_some_and(holds)));
+        let redefines_counter = move || {
+            alter.actions.iter().any(|action| match &action.kind {
+                ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } => column.identity,
+                _ => false,
+            })
+        };
+        AlteredTable {
+            relation,
+            product: context.server.product,
+            has_fulltext: fact(|relation| relation.indexes.iter().any(|index| index.fulltext)),
+            has_indexed_virtual: fact(|relation| {
+                relation.columns.iter().any(|column| column.is_virtual && relation.is_indexed(&column.name))
+            }),
+            has_spatial: fact(|relation| relation.indexes.iter().any(|index| index.partial_or_expression)),
+            has_virtual: fact(|relation| relation.columns.iter().any(|column| column.is_virtual)),
+            cascades: fact(|relation| relation.foreign_keys().any(|(.., cascades)| cascades)),
+            allows_instant: LazyFact::new(Box::new(move || all_allow_instant(relation, alter, mariadb))),
+            redefines_counter: LazyFact::new(Box::new(redefines_counter)),
+            actions: ActionIndex::of(alter),
+        }
+    }
+
+    fn is_mariadb(&self) -> bool {
+        self.product == Product::MariaDb
+    }
+}
+
 /// The cost of a clause in this table, together with the other clauses of the statement.
-fn combined(
-    relation: Option<&Relation>,
-    alter: &AlterTable,
-    action: &ActionKind,
-    cost: (OnlineDdl, AlterReason),
-    context: ImpactContext,
-) -> (OnlineDdl, AlterReason) {
-    let mariadb = context.server.product == Product::MariaDb;
+fn combined(table: &AlteredTable<'_>, action: &ActionKind, cost: (OnlineDdl, AlterReason)) -> (OnlineDdl, AlterReason) {
+    let (relation, mariadb) = (table.relation, table.is_mariadb());
     let (online, reason) = cost;
     let engine = relation.and_then(|relation| relation.engine.as_deref());
     if engine.is_some_and(|engine| engine != "innodb") && reason != AlterReason::DefinitionOnly {
@@ -184,22 +228,15 @@ fn combined(
     }
     match online {
         INSTANT if moves_columns(relation, action) => {
-            let required_by_table = relation.and_then(|relation| instead_of_instant(relation, action, mariadb));
-            let required_by_clause =
-                || (!all_allow_instant(relation, alter, mariadb)).then_some((INPLACE, AlterReason::InstantPrevented));
+            let required_by_table = instead_of_instant(table, action);
+            let required_by_clause = || (!*table.allows_instant).then_some((INPLACE, AlterReason::InstantPrevented));
             required_by_table.or_else(required_by_clause).unwrap_or(cost)
         }
-        INPLACE if reason.rebuilds_table() => {
-            relation.and_then(|relation| instead_of_rebuild(relation, action, mariadb)).unwrap_or(cost)
-        }
+        INPLACE if reason.rebuilds_table() => instead_of_rebuild(table, action).unwrap_or(cost),
         // The position of a column decides where the full-text index finds its document.
-        INSTANT if is_moved(action) && relation.is_some_and(has_fulltext) => {
-            (INPLACE_SHARED, AlterReason::ColumnsChangedUnderFulltext)
-        }
-        NOCOPY if mariadb && matches!(action, ActionKind::DropColumn { .. }) => {
-            relation.and_then(|relation| instead_of_instant(relation, action, mariadb)).unwrap_or(cost)
-        }
-        NOCOPY | INPLACE if mariadb && adds_index_over_new_virtual(alter, action) => {
+        INSTANT if is_moved(action) && *table.has_fulltext => (INPLACE_SHARED, AlterReason::ColumnsChangedUnderFulltext),
+        NOCOPY if mariadb && matches!(action, ActionKind::DropColumn { .. }) => instead_of_instant(table, action).unwrap_or(cost),
+        NOCOPY | INPLACE if mariadb && adds_index_over_new_virtual(&table.actions, action) => {
             (INPLACE_SHARED, AlterReason::VirtualColumnAddedWithIndex)
         }
         _ => cost,
@@ -227,14 +264,15 @@ fn moves_columns(relation: Option<&Relation>, action: &ActionKind) -> bool {
 }
 
 /// The cost of a new or dropped column in a table that does not support INSTANT for it.
-fn instead_of_instant(relation: &Relation, action: &ActionKind, mariadb: bool) -> Option<(OnlineDdl, AlterReason)> {
+fn instead_of_instant(table: &AlteredTable<'_>, action: &ActionKind) -> Option<(OnlineDdl, AlterReason)> {
+    let relation = table.relation?;
     let drops = matches!(action, ActionKind::DropColumn { .. });
-    let indexed_virtual = mariadb && has_indexed_virtual(relation);
+    let indexed_virtual = table.is_mariadb() && *table.has_indexed_virtual;
     if indexed_virtual && drops {
         Some((COPY, AlterReason::ColumnDroppedFromIndexedVirtual))
     } else if indexed_virtual {
         Some((INPLACE_SHARED, AlterReason::ColumnAddedToIndexedVirtual))
-    } else if has_fulltext(relation) {
+    } else if *table.has_fulltext {
         // Without its full-text index, the table is rebuilt while other sessions write.
         let online = if drops_fulltext(relation, action) { INPLACE } else { INPLACE_SHARED };
         Some((online, AlterReason::ColumnsChangedUnderFulltext))
@@ -258,19 +296,15 @@ fn all_allow_instant(relation: Option<&Relation>, alter: &AlterTable, mariadb: b
 }
 
 /// The cost of a rebuild in a table whose indexes cannot be rebuilt while other sessions write.
-fn instead_of_rebuild(relation: &Relation, action: &ActionKind, mariadb: bool) -> Option<(OnlineDdl, AlterReason)> {
-    let indexed_virtual = mariadb && has_indexed_virtual(relation);
+fn instead_of_rebuild(table: &AlteredTable<'_>, action: &ActionKind) -> Option<(OnlineDdl, AlterReason)> {
+    let indexed_virtual = table.is_mariadb() && *table.has_indexed_virtual;
     if indexed_virtual && !matches!(action, ActionKind::Rebuild | ActionKind::Engine(_)) {
         Some((COPY, AlterReason::TableWithIndexedVirtualRebuilt))
-    } else if has_fulltext(relation) || indexed_virtual || mariadb && has_spatial(relation) {
+    } else if *table.has_fulltext || indexed_virtual || table.is_mariadb() && *table.has_spatial {
         Some((INPLACE_SHARED, AlterReason::TableWithSpecialIndexRebuilt))
     } else {
         None
     }
-}
-
-fn has_fulltext(relation: &Relation) -> bool {
-    relation.indexes.iter().any(|index| index.fulltext)
 }
 
 /// Does a clause drop the column of each full-text index?
@@ -278,14 +312,6 @@ fn drops_fulltext(relation: &Relation, action: &ActionKind) -> bool {
     let ActionKind::DropColumn { name, .. } = action else { return false };
     let consists_of = |columns: &[String]| columns.iter().all(|column| relation.same(column, name));
     relation.indexes.iter().filter(|index| index.fulltext).all(|index| consists_of(&index.columns))
-}
-
-fn has_indexed_virtual(relation: &Relation) -> bool {
-    relation.columns.iter().any(|column| column.is_virtual && relation.is_indexed(&column.name))
-}
-
-fn has_spatial(relation: &Relation) -> bool {
-    relation.indexes.iter().any(|index| index.partial_or_expression)
 }
 
 /// Whether the new definition leaves the nullability of the column unchanged.
@@ -297,7 +323,7 @@ fn keeps_null(relation: Option<&Relation>, from: &str, column: &Column) -> bool 
     relation.is_none_or(|relation| is_key(relation) || relation.column(from).is_none_or(keeps))
 }
 
-fn adds_index_over_new_virtual(alter: &AlterTable, action: &ActionKind) -> bool {
+fn adds_index_over_new_virtual(actions: &ActionIndex<'_>, action: &ActionKind) -> bool {
     let columns = match action {
         ActionKind::AddIndex(index) => &index.columns,
         ActionKind::AddConstraint(constraint) => match &constraint.kind {
@@ -306,7 +332,8 @@ fn adds_index_over_new_virtual(alter: &AlterTable, action: &ActionKind) -> bool 
         },
         _ => return false,
     };
-    alter.actions.iter().any(|clause| match &clause.kind {
+    let mut named = columns.iter().flat_map(|name| actions.naming(name));
+    named.any(|clause| match &clause.kind {
         ActionKind::AddColumn { column, .. } => {
             let is_virtual = matches!(column.generated, Some(Generated::Virtual | Generated::Unsaid));
             is_virtual && columns.iter().any(|name| name.eq_ignore_ascii_case(&column.name))
@@ -317,15 +344,15 @@ fn adds_index_over_new_virtual(alter: &AlterTable, action: &ActionKind) -> bool 
 
 /// The cost of a clause alone. `None` if the clause could not be parsed.
 fn action_cost(
-    relation: Option<&Relation>,
+    table: &AlteredTable<'_>,
     action: &ActionKind,
     clause: &str,
     sql: &str,
     context: ImpactContext,
 ) -> Option<(OnlineDdl, AlterReason)> {
-    let mariadb = context.server.product == Product::MariaDb;
+    let (relation, mariadb) = (table.relation, table.is_mariadb());
     Some(match action {
-        ActionKind::AddColumn { column, .. } => add_column(relation, column, sql, context),
+        ActionKind::AddColumn { column, .. } => add_column(table, column, sql, context),
         ActionKind::AddConstraint(constraint) => add_constraint(&constraint.kind, context),
         ActionKind::AddIndex(index) => add_index(context, index),
         ActionKind::DropIndex(_) => (drop_index(context), AlterReason::IndexDropped),
@@ -395,8 +422,8 @@ fn convert_charset(relation: Option<&Relation>, charset: &str, collation: Option
     }
 }
 
-fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, context: ImpactContext) -> (OnlineDdl, AlterReason) {
-    let mariadb = context.server.product == Product::MariaDb;
+fn add_column(table: &AlteredTable<'_>, column: &Column, sql: &str, context: ImpactContext) -> (OnlineDdl, AlterReason) {
+    let mariadb = table.is_mariadb();
     if column.identity {
         return (INPLACE_SHARED, AlterReason::AutoIncrementColumnAdded);
     }
@@ -433,8 +460,7 @@ fn add_column(relation: Option<&Relation>, column: &Column, sql: &str, context: 
     if column.unique || column.primary {
         return (INPLACE, AlterReason::KeyColumnAdded);
     }
-    let has_virtual = relation.is_some_and(|relation| relation.columns.iter().any(|column| column.is_virtual));
-    if mariadb && column.placed && has_virtual {
+    if mariadb && column.placed && *table.has_virtual {
         return (COPY, AlterReason::PlacedColumnAddedBesideVirtual);
     }
     if !mariadb && column.placed && !context.server.is_at_least(8, 0) {

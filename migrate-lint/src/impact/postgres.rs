@@ -1,6 +1,7 @@
 //! The impacts on PostgreSQL: locks, scans and rewrites of each statement, measured on 15.20.
 
 use super::{Cause, Impact, ImpactContext, Lock};
+use crate::action_index::ActionIndex;
 use crate::dependents::{self, Part};
 use crate::effort;
 use crate::object_name::ObjectName;
@@ -26,7 +27,8 @@ pub fn impacts(schema: &Schema, syntax: &Syntax, sql: &str, context: ImpactConte
         Syntax::AlterTable(alter) => {
             let key = schema.resolve(&alter.table);
             let actions = alter.actions.iter().take_while(|_| !schema.effort().is_exhausted());
-            let of_actions = actions.flat_map(|action| action_impacts(schema, &key, alter, action, sql, context));
+            let index = ActionIndex::new(syntax);
+            let of_actions = actions.flat_map(|action| action_impacts(schema, &key, &index, action, sql, context));
             of_actions.chain(dropped_with(schema, &dependents::dropped_by(schema, syntax))).collect()
         }
         Syntax::CreateIndex(index) => create_index(schema, index),
@@ -259,12 +261,12 @@ fn drop_table(schema: &Schema, key: &ObjectName) -> Vec<Impact> {
 fn action_impacts(
     schema: &Schema,
     key: &ObjectName,
-    alter: &AlterTable,
+    actions: &ActionIndex<'_>,
     action: &Action,
     sql: &str,
     context: ImpactContext,
 ) -> Vec<Impact> {
-    let mut impacts = impacts_on_table(schema, key, alter, action, sql, context);
+    let mut impacts = impacts_on_table(schema, key, actions, action, sql, context);
     // A change of a partitioned table applies to its partitions.
     if let Some(relation) = schema.relation(key).filter(|relation| relation.partitioned)
         && !matches!(action.kind, ActionKind::Attach { .. } | ActionKind::Detach { .. })
@@ -280,7 +282,7 @@ fn action_impacts(
 fn impacts_on_table(
     schema: &Schema,
     key: &ObjectName,
-    alter: &AlterTable,
+    actions: &ActionIndex<'_>,
     action: &Action,
     sql: &str,
     context: ImpactContext,
@@ -304,7 +306,7 @@ fn impacts_on_table(
             set_type(schema, key, column, ty, using.as_ref().map(|range| &sql[range.clone()]), context)
         }
         ActionKind::SetNotNull(column) => {
-            let skips_scan = is_known_not_null(relation, alter, column, context);
+            let skips_scan = is_known_not_null(relation, actions, column, context);
             vec![if skips_scan { exclusive(Cause::Catalogue) } else { exclusive(Cause::NotNull).scanning() }]
         }
         ActionKind::Validate(name) => validate(relation, key, name),
@@ -342,18 +344,17 @@ fn referenced_table(relation: &Relation, key: &ObjectName, constraint: &str) -> 
 }
 
 /// Whether PostgreSQL can set a column `NOT NULL` without a table scan.
-fn is_known_not_null(relation: Option<&Relation>, alter: &AlterTable, column: &str, context: ImpactContext) -> bool {
+fn is_known_not_null(relation: Option<&Relation>, actions: &ActionIndex<'_>, column: &str, context: ImpactContext) -> bool {
     // PostgreSQL drops the constraints of the same statement first, so they prove nothing.
-    let dropped = alter.actions.iter().filter_map(|clause| match &clause.kind {
-        ActionKind::DropConstraint { name, .. } => Some(name.as_str()),
-        _ => None,
-    });
-    let dropped: Vec<&str> = dropped.collect();
+    let is_dropped = |constraint: &Constraint| {
+        let mut naming = actions.naming(&constraint.name);
+        naming.any(|clause| matches!(&clause.kind, ActionKind::DropConstraint { name, .. } if *name == constraint.name))
+    };
     let already = relation.and_then(|relation| relation.column(column)).is_some_and(|definition| definition.not_null);
     let proved =
-        context.server.is_at_least(12, 0) && relation.is_some_and(|relation| proves_not_null(relation, column, &dropped));
+        context.server.is_at_least(12, 0) && relation.is_some_and(|relation| proves_not_null(relation, column, is_dropped));
     // A `CHECK` that proves it may be added in the same statement, before or after this clause.
-    let proved_by_clause = alter.actions.iter().any(|clause| match &clause.kind {
+    let proved_by_clause = actions.naming(column).any(|clause| match &clause.kind {
         ActionKind::AddConstraint(syntax::Constraint {
             kind: syntax::ConstraintKind::Check(check), not_valid: false, ..
         }) => check.not_null.iter().any(|name| name == column),
@@ -415,16 +416,14 @@ fn lacks_indexes(parent: &Relation, child: &Relation) -> bool {
 }
 
 /// Whether a validated constraint proves that a column contains no NULL.
-fn proves_not_null(relation: &Relation, column: &str, dropped: &[&str]) -> bool {
-    relation
-        .constraints
-        .iter()
-        .filter(|constraint| constraint.validated.is_some() && !dropped.contains(&constraint.name.as_str()))
-        .any(|constraint| match &constraint.kind {
+fn proves_not_null(relation: &Relation, column: &str, is_dropped: impl Fn(&Constraint) -> bool) -> bool {
+    relation.constraints_with(column).filter(|constraint| constraint.validated.is_some() && !is_dropped(constraint)).any(
+        |constraint| match &constraint.kind {
             ConstraintKind::Check { not_null, .. } => not_null.iter().any(|name| name == column),
             ConstraintKind::NotNull(name) => name == column,
             _ => false,
-        })
+        },
+    )
 }
 
 /// Whether validated constraints prove the bounds of a partition: a `CHECK` with exactly these bounds, and key columns without
@@ -510,12 +509,12 @@ fn add_constraint(schema: &Schema, key: &ObjectName, constraint: &syntax::Constr
         syntax::ConstraintKind::Primary { using_index: Some(index), .. } => {
             let relation = schema.relation(key);
             let columns = relation.and_then(|relation| {
-                let existing = relation.indexes.iter().find(|existing| existing.name.as_ref() == Some(index))?;
+                let existing = relation.indexes.find(index, true)?;
                 Some((relation, &existing.columns))
             });
             let nullable = columns.is_some_and(|(relation, columns)| {
                 columns.iter().any(|name| {
-                    relation.column(name).is_some_and(|column| !column.not_null) && !proves_not_null(relation, name, &[])
+                    relation.column(name).is_some_and(|column| !column.not_null) && !proves_not_null(relation, name, |_| false)
                 })
             });
             vec![if nullable { exclusive(Cause::PrimaryNullable).scanning() } else { exclusive(Cause::Catalogue) }]
@@ -554,19 +553,19 @@ fn set_type(
     let definition = relation.and_then(|relation| relation.column(column));
     let indexed = relation.is_some_and(|relation| {
         let contains = |columns: &[String]| columns.iter().any(|name| name == column);
-        relation.indexed().any(contains)
-            || relation.indexes.iter().any(|index| contains(&index.columns))
+        relation.indexed_with(column).any(contains)
+            || relation.indexes_with(column).any(|index| contains(&index.columns))
             // Its columns are unknown.
-            || relation.constraints.iter().any(|constraint| constraint.kind == ConstraintKind::Exclude)
+            || relation.has_exclusion()
     });
     let is_checked_by = |constraint: &Constraint| match &constraint.kind {
         ConstraintKind::Check { mentions, .. } => mentions.iter().any(|word| word == column),
         _ => false,
     };
-    let checked = relation.is_some_and(|relation| relation.constraints.iter().any(is_checked_by));
+    let checked = relation.is_some_and(|relation| relation.constraints_with(column).any(is_checked_by));
     // PostgreSQL parses the expression or condition of an index again with the new type, and rebuilds the index.
     let in_expression = relation.is_some_and(|relation| {
-        relation.indexes.iter().any(|index| index.partial_or_expression && index.mentions.iter().any(|word| word == column))
+        relation.indexes_with(column).any(|index| index.partial_or_expression && index.mentions.iter().any(|word| word == column))
     });
     let current = definition.and_then(|definition| definition.ty.as_ref());
     // A domain is stored as its base type. A change to a domain with constraints checks every value.
@@ -600,14 +599,14 @@ fn foreign_key_partners(schema: &Schema, key: &ObjectName, column: &str, checks_
     let contains = |columns: &[String]| columns.iter().any(|name| name == column);
     let exclusive = |table: &ObjectName| Impact::new(table.clone(), Lock::AccessExclusive, Cause::TypeForeignKey);
     let Some(relation) = schema.relation(key) else { return Vec::new() };
-    let keys = relation.foreign_keys().filter(|(_, columns, parent, _)| contains(columns) && *parent != key);
+    let keys = relation.foreign_keys_with(column).filter(|(_, columns, parent, _)| contains(columns) && *parent != key);
     let mut partners: Vec<Impact> = keys.map(|(_, _, parent, _)| exclusive(parent)).collect();
     for (child, referencing, _) in schema.children(key).filter(|(child, ..)| *child != key) {
         let references = |constraint: &Constraint| match &constraint.kind {
-            ConstraintKind::Foreign { table, targets, .. } => table == key && relation.targets(targets).is_some_and(contains),
+            ConstraintKind::Foreign { targets, .. } => relation.targets(targets).is_some_and(contains),
             _ => false,
         };
-        if referencing.constraints.iter().any(references) {
+        if referencing.foreign_keys_to(key).any(|(constraint, ..)| references(constraint)) {
             partners.push(if checks_rows { exclusive(child).scanning() } else { exclusive(child) });
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
-use crate::relation::{Constraint, ConstraintKind, Relation};
+use crate::relation::{Constraint, Relation, is_same};
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::SchemaObject;
@@ -11,6 +11,7 @@ use crate::simulation::name_holder;
 use migrate_model::code::Code;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{self, ActionKind, ObjectKind, Syntax, TypeAction};
+use std::collections::HashSet;
 
 /// Flags a statement that creates an object that an earlier statement created and none dropped.
 pub static RULE: Rule = Rule {
@@ -135,14 +136,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 /// A constraint or an index that the statement adds twice: its kind and its name. SQLite accepts two constraints of one name.
 fn repeated_name(context: &StatementContext<'_>) -> Option<(&'static str, String)> {
     let is_mysql = !context.schema.shares_names_with_indexes();
-    let mut names: Vec<(&'static str, String)> = Vec::new();
+    let mut names: HashSet<(&'static str, String)> = HashSet::new();
     for (kind, name) in context.new_names() {
         // A name is unique among the constraints of a table on PostgreSQL, and among those of one kind on MySQL.
         let name = if is_mysql { (kind, name.to_lowercase()) } else { ("constraint", name.to_owned()) };
-        if names.contains(&name) {
+        if let Some(name) = names.replace(name) {
             return Some(name);
         }
-        names.push(name);
     }
     None
 }
@@ -209,12 +209,12 @@ fn existing_part(context: &StatementContext<'_>, table: &ObjectName, action: &Ac
     match action {
         ActionKind::AddColumn { column, if_not_exists: false } => {
             let exists = relation.has_column(&column.name);
-            let is_kept = || !removes_column(context, |name| name.eq_ignore_ascii_case(&column.name));
+            let is_kept = || !removes_column(context, &column.name, false);
             (exists && is_kept()).then(|| format!("`{table}` already has a column `{}`", column.name))
         }
         ActionKind::RenameColumn { from, to } => {
             let exists = !relation.same(from, to) && relation.has_column(to);
-            let is_kept = || !removes_column(context, |name| relation.same(name, to));
+            let is_kept = || !removes_column(context, to, relation.case_sensitive);
             (exists && is_kept()).then(|| format!("`{table}` already has a column `{to}`"))
         }
         ActionKind::AddIndex(index) if !index.if_not_exists => {
@@ -241,20 +241,20 @@ fn existing_part(context: &StatementContext<'_>, table: &ObjectName, action: &Ac
 /// The primary key of a table, if it certainly has it.
 fn certain_primary_key(relation: &Relation) -> Option<&Constraint> {
     let is_certain = !relation.certainty.is_uncertain() && !relation.may_predate_history;
-    let is_primary =
-        |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_)) && !constraint.certainty.is_uncertain();
-    relation.constraints.iter().find(is_primary).filter(|_| is_certain)
+    relation.primary_key().filter(|key| is_certain && !key.certainty.is_uncertain())
 }
 
-fn removes_column(context: &StatementContext<'_>, is_column: impl Fn(&str) -> bool) -> bool {
-    context.actions().any(|(_, clause, _)| match clause {
-        ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } => is_column(name),
+fn removes_column(context: &StatementContext<'_>, column: &str, case_sensitive: bool) -> bool {
+    context.actions_naming(column).any(|clause| match &clause.kind {
+        ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } => {
+            is_same(case_sensitive, name, column)
+        }
         _ => false,
     })
 }
 
 fn removes_index(context: &StatementContext<'_>, index: &str) -> bool {
-    context.actions().any(|(_, clause, _)| match clause {
+    context.actions_naming(index).any(|clause| match &clause.kind {
         ActionKind::DropIndex(name) | ActionKind::DropConstraint { name, .. } | ActionKind::RenameIndex { from: name, .. } => {
             name.eq_ignore_ascii_case(index)
         }
@@ -263,7 +263,7 @@ fn removes_index(context: &StatementContext<'_>, index: &str) -> bool {
 }
 
 fn removes_constraint(context: &StatementContext<'_>, constraint: &str) -> bool {
-    context.actions().any(|(_, clause, _)| match clause {
+    context.actions_naming(constraint).any(|clause| match &clause.kind {
         ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => name.eq_ignore_ascii_case(constraint),
         _ => false,
     })

@@ -1,6 +1,7 @@
 //! The rule `alter-type-view-dep`.
 
 use crate::context::StatementContext;
+use crate::parts::PartKey;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
@@ -64,7 +65,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         for view in context.schema.views_of_column(&table, column) {
             findings.add(RuleFinding::new(format!("`{view}` uses `{column}`, so PostgreSQL rejects the type change")).at(range));
         }
-        let columns = context.relation(&table).into_iter().flat_map(|relation| &relation.columns);
+        let columns =
+            context.relation(&table).into_iter().flat_map(|relation| relation.columns.candidates(|| PartKey::column(column)));
         for generated in columns.filter(|other| other.generated && other.computed_from.contains(column)) {
             findings.add(
                 RuleFinding::new(format!(

@@ -43,7 +43,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         matches!(cause, Cause::Check | Cause::NotNull | Cause::TypeRewrite | Cause::ColumnCheck | Cause::VolatileDefault(_))
     };
     let scans_now = context.impacts.iter().any(|impact| scans(&impact.cause));
-    let mut held_locks = context.held_locks.iter().filter(|held| held.until == previous.statement && held.table == table);
+    let mut held_locks = context.held_locks.of_table(&table).filter(|held| held.until == previous.statement);
     let scanned_before = held_locks.any(|held| scans(&held.cause));
     if same_table && scans_now && scanned_before && context.is_deployed(&table) && !context.is_emptied(&table) {
         findings.add(RuleFinding::new(format!("`{table}` is scanned again, directly after a statement that scanned it")));

@@ -47,7 +47,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Some(name) = index.name.as_ref().filter(|_| index.concurrently && index.if_not_exists) else { return };
     // An earlier statement of this file, or the preceding migration, may drop the index.
     let drops = |syntax: &Syntax| matches!(syntax, Syntax::Drop(removal) if removal.names.iter().any(|dropped| dropped.name == name.name));
-    let dropped_here = context.executed_statements().any(|statement| drops(&statement.syntax));
+    let dropped_here = context.executed_statements(&["DROP", &name.name]).any(|statement| drops(&statement.syntax));
     if !dropped_here && !context.file.dropped_just_before(&name.name) {
         findings.add(RuleFinding::new(format!(
             "if an earlier build of index `{name}` failed, the index stays invalid, and this statement does nothing"

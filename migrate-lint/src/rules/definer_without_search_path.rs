@@ -41,7 +41,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             matches!(&statement.syntax, Syntax::Alter { kind: ObjectKind::Routine, name: altered, .. } if altered == name)
                 && context.file.sql(statement).to_ascii_lowercase().contains("search_path")
         };
-        if context.later_statements().iter().any(sets_search_path) {
+        if context.later_statements_with(&["search_path"]).any(sets_search_path) {
             return;
         }
         findings

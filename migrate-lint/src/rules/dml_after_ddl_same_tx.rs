@@ -59,9 +59,12 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Some(rows) = context.impacts.iter().find(|impact| impact.cause == Cause::Rows && impact.scans) else { return };
-    let strong = [Lock::ShareRowExclusive, Lock::Exclusive, Lock::AccessExclusive];
-    let mut held = context.held_locks.iter().filter(|held| strong.contains(&held.lock) && context.is_deployed(&held.table));
-    let longest = held.clone().find(|held| held.lock == Lock::AccessExclusive).or_else(|| held.next());
+    let first_of = |lock: Lock| context.held_locks.of_kind(lock).find(|held| context.is_deployed(&held.table));
+    let first_weaker = || {
+        let weaker = [Lock::ShareRowExclusive, Lock::Exclusive].into_iter().filter_map(first_of);
+        weaker.min_by_key(|held| held.since)
+    };
+    let longest = first_of(Lock::AccessExclusive).or_else(first_weaker);
     if let Some(held) = longest.filter(|_| context.is_deployed(&rows.table)) {
         let since = context.file.script.statements[held.since].line;
         let blocked = if held.lock == Lock::AccessExclusive { "reads and writes" } else { "writes" };

@@ -58,7 +58,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         _ => false,
     };
     // `dml-after-ddl-same-tx` reports locks that are already held.
-    let held = context.held_locks.iter().any(|held| held.lock == Lock::AccessExclusive && context.is_deployed(&held.table));
+    let held = context.held_locks.of_kind(Lock::AccessExclusive).any(|held| context.is_deployed(&held.table));
     if held {
         return;
     }

@@ -1,6 +1,7 @@
 //! The rule `drop-column-view-dep`.
 
 use crate::context::StatementContext;
+use crate::parts::PartKey;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
@@ -98,10 +99,11 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         }
         // An earlier clause of the same statement may have dropped the generated column.
         let is_dropped_before = |column: &str| {
-            let mut earlier = context.actions().take_while(|(.., clause)| clause.start < range.start);
-            earlier.any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
+            let mut earlier = context.actions_naming(column).take_while(|clause| clause.range.start < range.start);
+            earlier.any(|action| matches!(&action.kind, ActionKind::DropColumn { name, .. } if name == column))
         };
-        let columns = context.relation(&table).into_iter().flat_map(|relation| &relation.columns);
+        let columns =
+            context.relation(&table).into_iter().flat_map(|relation| relation.columns.candidates(|| PartKey::column(name)));
         let generated = columns.filter(|column| column.generated && column.name != *name);
         let dependents = generated.filter(|column| column.computed_from.contains(name) && !is_dropped_before(&column.name));
         for column in dependents {

@@ -2,7 +2,8 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
-use crate::relation::{Constraint, ConstraintKind, Index, Relation};
+use crate::parts::PartKey;
+use crate::relation::{ConstraintKind, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, mysql, postgres, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
@@ -126,10 +127,7 @@ fn dropped_name(context: &StatementContext<'_>, table: &ObjectName, action: &Act
         ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) | ActionKind::DropIndex(name) => {
             Some(name.clone())
         }
-        ActionKind::DropPrimaryKey => {
-            let is_primary = |constraint: &&Constraint| matches!(constraint.kind, ConstraintKind::Primary(_));
-            Some(context.relation(table)?.constraints.iter().find(is_primary)?.name.clone())
-        }
+        ActionKind::DropPrimaryKey => Some(context.relation(table)?.primary_key()?.name.clone()),
         _ => None,
     }
 }
@@ -138,7 +136,9 @@ fn dropped_name(context: &StatementContext<'_>, table: &ObjectName, action: &Act
 fn drops_column_of(context: &StatementContext<'_>, table: &ObjectName, columns: &[String]) -> bool {
     let is_dropped = |column: &String| {
         context.relation(table).is_some_and(|relation| relation.column(column).is_some())
-            && context.actions().any(|(_, action, _)| matches!(action, ActionKind::DropColumn { name, .. } if name == column))
+            && context
+                .actions_naming(column)
+                .any(|action| matches!(&action.kind, ActionKind::DropColumn { name, .. } if name == column))
     };
     columns.iter().any(is_dropped)
 }
@@ -153,8 +153,7 @@ impl Guarantee {
 
 fn guarantee(relation: &Relation, name: &str) -> Option<Guarantee> {
     let Some(constraint) = relation.constraint(name) else {
-        let has_name = |index: &&Index| index.name.as_deref().is_some_and(|index_name| index_name.eq_ignore_ascii_case(name));
-        let index = relation.indexes.iter().find(has_name)?;
+        let index = relation.indexes.find(name, false)?;
         return (index.unique && !index.partial_or_expression).then(|| Guarantee::Unique(index.columns.clone()));
     };
     match &constraint.kind {
@@ -172,9 +171,10 @@ fn guarantee(relation: &Relation, name: &str) -> Option<Guarantee> {
 
 /// Reports whether another key or unique index covers the same columns.
 fn is_otherwise_unique(relation: &Relation, name: &str, columns: &[String]) -> bool {
-    let indexes = relation.indexes.iter().filter(|index| index.unique && !index.partial_or_expression);
+    let Some(first) = columns.first() else { return false };
+    let indexes = relation.indexes_with(first).filter(|index| index.unique && !index.partial_or_expression);
     let indexes = indexes.map(|index| (index.name.as_deref().unwrap_or_default(), &index.columns));
-    let keys = relation.constraints.iter().filter_map(|constraint| match &constraint.kind {
+    let keys = relation.constraints.candidates(|| PartKey::indexed(first)).filter_map(|constraint| match &constraint.kind {
         ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) => Some((&*constraint.name, columns)),
         _ => None,
     });
@@ -199,7 +199,17 @@ fn is_restored(context: &StatementContext<'_>, table: &ObjectName, guarantee: &G
         Syntax::CreateIndex(index) if context.schema.resolve(&index.table) == *table => provides_unique(index, guarantee),
         _ => false,
     };
-    restores(context.syntax()) || context.is_followed_by(restores)
+    let follows = |word: &str| context.is_followed_by(&[table.name(), word], restores);
+    let follows_with_part = || match guarantee {
+        Guarantee::Unique(columns) => {
+            // An index over expressions, and `EXCLUDE`, may guarantee the same.
+            let first = columns.first().is_some_and(|first| follows(first));
+            first || ["UNIQUE", "USING", "EXCLUDE"].into_iter().any(follows)
+        }
+        Guarantee::Foreign(columns) => columns.first().is_some_and(|first| follows(first)),
+        Guarantee::Check(words) => words.iter().any(|word| follows(word)),
+    };
+    restores(context.syntax()) || follows_with_part()
 }
 
 fn provides(action: &ActionKind, guarantee: &Guarantee) -> bool {

@@ -62,7 +62,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     // Each kind of object is reported once per file.
     let drops_same_kind =
         |statement: &&ParsedStatement| matches!(&statement.syntax, Syntax::Drop(drop) if drop.kind == removal.kind);
-    if context.executed_statements().any(|statement| drops_same_kind(&statement)) {
+    if context.executed_statements(&["DROP"]).any(|statement| drops_same_kind(&statement)) {
         return;
     }
     let mut names = removal.names.iter();
@@ -70,7 +70,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let (kind, key) = (removal.kind.name(), context.schema.resolve(name));
         let message = format!("the deployed version of the application may still use {kind} `{key}`");
         let finding = RuleFinding::new(message);
-        findings.add(match context.later_statements().iter().filter(drops_same_kind).count() {
+        findings.add(match context.later_statements_with(&["DROP"]).filter(drops_same_kind).count() {
             0 => finding,
             1 => finding.note("1 more statement in this file drops an object of this kind"),
             more => finding.note(format!("{more} more statements in this file drop objects of this kind")),
@@ -82,7 +82,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 fn is_existing(context: &StatementContext<'_>, name: &Name) -> bool {
     let key = context.schema.resolve(name);
     let is_new = context.relation(&key).is_some() && !context.is_deployed(&key);
-    let was_created_here = context.executed_statements().any(|statement| match &statement.syntax {
+    let was_created_here = context.executed_statements(&["CREATE", &name.name]).any(|statement| match &statement.syntax {
         Syntax::Create { name: created, .. }
         | Syntax::CreateRoutine { name: created, .. }
         | Syntax::CreateType { name: created, .. }
@@ -95,7 +95,7 @@ fn is_existing(context: &StatementContext<'_>, name: &Name) -> bool {
 /// Reports whether this file replaces the object by another of the same name.
 fn is_recreated(context: &StatementContext<'_>, name: &Name) -> bool {
     let key = context.schema.resolve(name);
-    let follows = context.is_followed_by(|syntax| match syntax {
+    let follows = context.is_followed_by(&[&name.name], |syntax| match syntax {
         Syntax::CreateView(view) => context.schema.resolve(&view.name) == key,
         Syntax::CreateRoutine { name, .. }
         | Syntax::CreateType { name, .. }
@@ -108,6 +108,6 @@ fn is_recreated(context: &StatementContext<'_>, name: &Name) -> bool {
     // To replace a type, a file renames the old one, creates the new one, and drops the old one under its temporary name.
     let renames =
         |syntax: &Syntax| matches!(syntax, Syntax::AlterType { action: TypeAction::Rename(to), .. } if *to == name.name);
-    let was_renamed = context.executed_statements().any(|statement| renames(&statement.syntax));
+    let was_renamed = context.executed_statements(&["RENAME", &name.name]).any(|statement| renames(&statement.syntax));
     follows || was_renamed
 }

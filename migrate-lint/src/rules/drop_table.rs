@@ -91,7 +91,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 
 /// Reports whether this file created the table as a temporary one.
 fn is_temporary(context: &StatementContext<'_>, key: &ObjectName) -> bool {
-    context.executed_statements().any(|statement| match &statement.syntax {
+    context.executed_statements(&["CREATE", key.name()]).any(|statement| match &statement.syntax {
         Syntax::CreateTable(table) => {
             table.temporary && table.name.as_ref().is_some_and(|name| context.schema.resolve(name) == *key)
         }

@@ -3,7 +3,8 @@
 use crate::context::StatementContext;
 use crate::dependents::Part;
 use crate::object_name::ObjectName;
-use crate::relation::{Column, Constraint, ConstraintKind, Index, Relation};
+use crate::parts::PartKey;
+use crate::relation::{Column, Constraint, ConstraintKind, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::schema::Schema;
@@ -257,10 +258,10 @@ fn dependents(context: &StatementContext<'_>, kind: ObjectKind, key: &ObjectName
 fn tables_referencing_column(context: &StatementContext<'_>, table: &ObjectName, column: &str) -> Vec<ObjectName> {
     let Some(relation) = context.relation(table).filter(|relation| relation.has_column(column)) else { return Vec::new() };
     let references = |child: &&ObjectName| {
-        let constraints = context.relation(child).into_iter().flat_map(|relation| &relation.constraints);
-        constraints.filter(|constraint| !constraint.certainty.is_uncertain()).any(|constraint| match &constraint.kind {
-            ConstraintKind::Foreign { table: parent, targets, .. } => {
-                parent == table && relation.targets(targets).is_some_and(|names| names.iter().any(|name| name == column))
+        let keys = context.relation(child).into_iter().flat_map(|relation| relation.foreign_keys_to(table));
+        keys.map(|(key, ..)| key).filter(|key| !key.certainty.is_uncertain()).any(|constraint| match &constraint.kind {
+            ConstraintKind::Foreign { targets, .. } => {
+                relation.targets(targets).is_some_and(|names| names.iter().any(|name| name == column))
             }
             _ => false,
         })
@@ -275,8 +276,7 @@ fn dependent_of_index(context: &StatementContext<'_>, index: &ObjectName) -> Opt
         return Some(format!("constraint `{}` of `{table}`", constraint.name));
     };
     let relation = context.relation(table).filter(|relation| !relation.certainty.is_uncertain())?;
-    let is_dropped = |other: &&Index| other.name.as_deref() == Some(index.name());
-    let dropped = relation.indexes.iter().find(is_dropped)?;
+    let dropped = relation.indexes.find(index.name(), true)?;
     let is_key = dropped.unique && !dropped.partial_or_expression && !dropped.certainty.is_uncertain();
     let child = is_key.then(|| referencing_table(context, table, relation, &dropped.columns, index.name())).flatten()?;
     Some(format!("a foreign key of `{child}`"))
@@ -313,16 +313,15 @@ fn referencing_table(
         ConstraintKind::Primary(others) | ConstraintKind::Unique(others) => constraint.name != name && is_same(others),
         _ => false,
     };
-    let is_otherwise_unique = relation.constraints.iter().any(is_other_key)
-        || relation.indexes.iter().any(|index| {
+    let first = columns.first()?;
+    let is_otherwise_unique = relation.constraints.candidates(|| PartKey::indexed(first)).any(is_other_key)
+        || relation.indexes_with(first).any(|index| {
             index.name.as_deref() != Some(name) && index.unique && !index.partial_or_expression && is_same(&index.columns)
         });
     let references_key = |child: &ObjectName| {
-        let mut constraints = context.relation(child).into_iter().flat_map(|relation| &relation.constraints);
-        constraints.any(|constraint| match &constraint.kind {
-            ConstraintKind::Foreign { table: parent, targets, .. } => {
-                parent == table && relation.targets(targets).is_some_and(is_same)
-            }
+        let mut keys = context.relation(child).into_iter().flat_map(|relation| relation.foreign_keys_to(table));
+        keys.any(|(constraint, ..)| match &constraint.kind {
+            ConstraintKind::Foreign { targets, .. } => relation.targets(targets).is_some_and(is_same),
             _ => false,
         })
     };

@@ -165,7 +165,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
             Syntax::CreateIndex(index) => index.unique && context.schema.resolve(&index.table) == parent,
             _ => false,
         };
-        if context.schema.dialect() == Dialect::Sqlite && context.is_followed_by(adds_unique_index) {
+        if context.schema.dialect() == Dialect::Sqlite && context.is_followed_by(&["UNIQUE", parent.name()], adds_unique_index) {
             continue;
         }
         // The same statement may add the key that a self-reference needs.

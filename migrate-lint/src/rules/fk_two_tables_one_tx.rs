@@ -58,7 +58,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     };
     let parents = context.impacts.iter().filter(locks_existing_parent);
     let mut same_statement = parents.clone();
-    if let (Some(first), None) = (same_statement.next(), context.held_locks.iter().find(|held| is_foreign_key(&held.cause)))
+    if let Some(first) = same_statement.next()
+        && !context.held_locks.held().iter().any(|held| is_foreign_key(&held.cause))
         && let Some(second) = same_statement.find(|impact| impact.table != first.table)
         && context.alter().is_some()
     {
@@ -67,8 +68,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     for impact in parents {
-        let mut held_on_others = context.held_locks.iter().filter(|held| {
-            let is_other = held.lock == impact.lock && held.table != impact.table && Some(&held.table) != altered.as_ref();
+        let mut held_on_others = context.held_locks.of_kind(impact.lock).filter(|held| {
+            let is_other = held.table != impact.table && Some(&held.table) != altered.as_ref();
             is_other && is_foreign_key(&held.cause) && context.is_deployed(&held.table)
         });
         // Only the second table of a file is reported, not each further one.

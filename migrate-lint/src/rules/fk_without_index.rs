@@ -43,7 +43,9 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
                 let Some(first) = indexed.get(..columns.len()) else { return false };
                 columns.iter().all(|column| first.iter().any(|name| name.eq_ignore_ascii_case(column)))
             };
-            if !relation.indexed().any(begins_with_columns) {
+            // An index that begins with the columns contains the first one.
+            let Some(first) = columns.first() else { continue };
+            if !relation.indexed_with(first).any(begins_with_columns) {
                 let columns = columns.join(", ");
                 findings.add(RuleFinding::new(format!(
                     "no index of `{key}` begins with ({columns}), the columns of the foreign key that references `{table}`"

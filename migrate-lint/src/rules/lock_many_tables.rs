@@ -1,6 +1,6 @@
 //! The rule `lock-many-tables`.
 
-use crate::context::StatementContext;
+use crate::context::{HeldLock, StatementContext};
 use crate::impact::{Cause, Lock};
 use crate::object_name::ObjectName;
 use crate::rule::{Rule, RuleCheck, Verification, postgres};
@@ -49,17 +49,17 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     };
     let strong = context.impacts.iter().filter(|impact| is_strong(&impact.table, impact.lock, &impact.cause));
     let mut new: BTreeSet<&ObjectName> = strong.map(|impact| &impact.table).collect();
+    let is_held_strongly = |held: &HeldLock| is_strong(&held.table, held.lock, &held.cause);
+    new.retain(|table| !context.held_locks.of_table(table).any(is_held_strongly));
+    if new.is_empty() {
+        return;
+    }
+    let kinds = [Lock::ShareRowExclusive, Lock::Exclusive, Lock::AccessExclusive];
     let mut locked: BTreeSet<&ObjectName> = BTreeSet::new();
-    for held in context.held_locks {
-        if new.is_empty() {
-            return;
-        }
-        let is_counted = locked.len() <= MOST_COUNTED;
-        if (is_counted || new.contains(&held.table)) && is_strong(&held.table, held.lock, &held.cause) {
-            new.remove(&held.table);
-            if is_counted {
-                locked.insert(&held.table);
-            }
+    for held in kinds.into_iter().flat_map(|lock| context.held_locks.of_kind(lock)).filter(|held| is_held_strongly(held)) {
+        locked.insert(&held.table);
+        if locked.len() > MOST_COUNTED {
+            break;
         }
     }
     let locked: Vec<&ObjectName> = locked.into_iter().collect();

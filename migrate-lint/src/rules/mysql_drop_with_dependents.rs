@@ -2,7 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
-use crate::relation::{Constraint, ConstraintKind, Index, Relation};
+use crate::relation::{Constraint, ConstraintKind, ForeignKeyRef, Index, Relation};
 use crate::rule::{Rule, RuleCheck, Verification, mysql};
 use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
@@ -144,25 +144,32 @@ fn check_dropped_parts(context: &StatementContext<'_>, findings: &mut RuleFindin
 
 /// The foreign key that depends on the column or index that an action drops.
 fn dependent_key<'a>(context: &StatementContext<'_>, relation: &'a Relation, action: &ActionKind) -> Option<&'a Constraint> {
-    let mut remaining = relation.foreign_keys().filter(|(key, ..)| !drops_constraint(context, &key.name));
-    let dependent = remaining.find(|(_, columns, ..)| match action {
-        ActionKind::DropColumn { name, .. } => contains(columns, name),
-        ActionKind::DropIndex(name) => is_only_index(context, relation, name, columns),
-        _ => false,
-    });
+    let remains = |(key, ..): &ForeignKeyRef<'_>| !drops_constraint(context, &key.name);
+    let dependent = match action {
+        ActionKind::DropColumn { name, .. } => {
+            relation.foreign_keys_with(name).filter(remains).find(|(_, columns, ..)| contains(columns, name))
+        }
+        ActionKind::DropIndex(name) => {
+            // A foreign key needs an index that starts with its columns.
+            let first = relation.indexes.find(name, false)?.columns.first()?;
+            let mut keys = relation.foreign_keys_with(first).filter(remains);
+            keys.find(|(_, columns, ..)| is_only_index(context, relation, name, columns))
+        }
+        _ => None,
+    };
     dependent.map(|(key, ..)| key)
 }
 
 /// Is this the only index that starts with these columns, with no other added in the same statement?
 fn is_only_index(context: &StatementContext<'_>, relation: &Relation, name: &str, columns: &[String]) -> bool {
+    let Some(first) = columns.first() else { return false };
     let has_name = |index: &Index| index.name.as_deref().is_some_and(|index_name| index_name.eq_ignore_ascii_case(name));
-    let dropped = relation.indexes.iter().find(|&index| has_name(index));
-    let serves_key = dropped.is_some_and(|index| starts_with(&index.columns, columns));
-    let has_other = relation.indexes.iter().any(|index| !has_name(index) && starts_with(&index.columns, columns))
+    let serves_key = relation.indexes.find(name, false).is_some_and(|index| starts_with(&index.columns, columns));
+    let has_other = relation.indexes_with(first).any(|index| !has_name(index) && starts_with(&index.columns, columns))
         || relation.primary().is_some_and(|key| starts_with(key, columns));
     let adds_other = context
-        .actions()
-        .any(|(_, action, _)| matches!(action, ActionKind::AddIndex(index) if starts_with(&index.columns, columns)));
+        .actions_naming(first)
+        .any(|action| matches!(&action.kind, ActionKind::AddIndex(index) if starts_with(&index.columns, columns)));
     serves_key && !has_other && !adds_other
 }
 
@@ -180,7 +187,7 @@ fn check_changed_types(context: &StatementContext<'_>, findings: &mut RuleFindin
         if old.name == new.name && old.unsigned == new.unsigned && old.arguments == new.arguments {
             continue;
         }
-        let mut own_keys = relation.foreign_keys();
+        let mut own_keys = relation.foreign_keys_with(name);
         let own_key = own_keys.find(|(key, columns, ..)| contains(columns, name) && !drops_constraint(context, &key.name));
         let dependent = match own_key {
             Some((key, ..)) => Some((&table, key)),
@@ -202,19 +209,17 @@ fn referencing_key<'a>(
     column: &str,
 ) -> Option<(&'a ObjectName, &'a Constraint)> {
     context.schema.children(table).find_map(|(child, relation, _)| {
-        let references_column = |constraint: &&Constraint| match &constraint.kind {
-            ConstraintKind::Foreign { table: parent, targets, .. } => {
-                parent == table && relation.targets(targets).is_some_and(|columns| contains(columns, column))
-            }
+        let references_column = |(constraint, ..): &ForeignKeyRef<'_>| match &constraint.kind {
+            ConstraintKind::Foreign { targets, .. } => relation.targets(targets).is_some_and(|columns| contains(columns, column)),
             _ => false,
         };
-        relation.constraints.iter().find(references_column).map(|constraint| (child, constraint))
+        relation.foreign_keys_to(table).find(references_column).map(|(constraint, ..)| (child, constraint))
     })
 }
 
 /// Does the statement itself drop the constraint of this name?
 fn drops_constraint(context: &StatementContext<'_>, name: &str) -> bool {
-    context.actions().any(|(_, action, _)| match action {
+    context.actions_naming(name).any(|action| match &action.kind {
         ActionKind::DropForeignKey(dropped) | ActionKind::DropConstraint { name: dropped, .. } => {
             dropped.eq_ignore_ascii_case(name)
         }

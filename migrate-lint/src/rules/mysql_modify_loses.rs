@@ -62,6 +62,8 @@ pub static RULE: Rule = Rule {
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Some(alter) = context.alter() else { return };
+    // An AUTO_INCREMENT column must be a key, so dropping the primary key requires dropping AUTO_INCREMENT.
+    let drops_key = alter.actions.iter().any(|action| matches!(action.kind, ActionKind::DropPrimaryKey));
     for (table, action, range) in context.actions() {
         let (from, column) = match action {
             ActionKind::ModifyColumn(column) => (&column.name, column),
@@ -70,8 +72,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         };
         let Some(relation) = context.relation(&table) else { continue };
         let Some(before) = relation.column(from) else { continue };
-        // An AUTO_INCREMENT column must be a key, so dropping the primary key requires dropping AUTO_INCREMENT.
-        let drops_key = alter.actions.iter().any(|action| matches!(action.kind, ActionKind::DropPrimaryKey));
         let in_key = relation.primary().is_some_and(|key| key.iter().any(|column| column.eq_ignore_ascii_case(from)));
         let lost = lost_attributes(before, column, in_key, relation.collation.as_deref());
         if lost.is_empty() || (drops_key && before.auto_increments) {

@@ -56,7 +56,8 @@ fn can_run_twice(context: &StatementContext<'_>) -> bool {
                 Syntax::Drop(removal) => removal.names.iter().any(|name| Some(name) == index.name.as_ref()),
                 _ => false,
             };
-            index.if_not_exists || context.executed_statements().any(|earlier| drops_index(&earlier.syntax))
+            let name = index.name.as_ref().map_or("", |name| &name.name);
+            index.if_not_exists || context.executed_statements(&["DROP", name]).any(|earlier| drops_index(&earlier.syntax))
         }
         Syntax::Drop(removal) => removal.if_exists,
         Syntax::AlterTable(alter) => alter.actions.iter().all(|action| match &action.kind {

@@ -6,7 +6,7 @@ use crate::rule_finding::{RuleFinding, RuleFindings};
 use crate::server::Product;
 use migrate_model::code::Code;
 use migrate_model::finding::Level;
-use migrate_model::syntax::{ActionKind, ConstraintKind, CreateView, ObjectKind, Syntax};
+use migrate_model::syntax::{Action, ActionKind, ConstraintKind, CreateView, ObjectKind, Syntax};
 
 /// Flags statements that PostgreSQL rejects.
 pub static RULE: Rule = Rule {
@@ -135,16 +135,15 @@ fn check_view(context: &StatementContext<'_>, view: &CreateView, findings: &mut 
 }
 
 fn check_identity(context: &StatementContext<'_>, findings: &mut RuleFindings) {
+    let is_primary = |action: &ActionKind| matches!(action, ActionKind::AddConstraint(constraint) if matches!(constraint.kind, ConstraintKind::Primary { .. }));
+    let adds_primary_key = context.actions().any(|(_, action, _)| is_primary(action));
     for (table, action, range) in context.actions() {
         let ActionKind::AddIdentity(name) = action else { continue };
         let Some(relation) = context.relation(&table).filter(|relation| !relation.certainty.is_uncertain()) else { continue };
-        let makes_not_null = |action: &ActionKind| match action {
-            ActionKind::SetNotNull(column) => relation.same(column, name),
-            ActionKind::AddConstraint(constraint) => matches!(constraint.kind, ConstraintKind::Primary { .. }),
-            _ => false,
-        };
+        let sets_not_null =
+            |action: &Action| matches!(&action.kind, ActionKind::SetNotNull(column) if relation.same(column, name));
         let is_nullable = relation.column(name).is_some_and(|column| !column.not_null);
-        if is_nullable && !context.actions().any(|(_, action, _)| makes_not_null(action)) {
+        if is_nullable && !adds_primary_key && !context.actions_naming(name).any(sets_not_null) {
             let message = format!("the column `{name}` of `{table}` is nullable, and an identity column must be NOT NULL");
             findings.add(RuleFinding::new(message).at(range));
         }

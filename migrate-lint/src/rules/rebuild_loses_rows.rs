@@ -102,7 +102,7 @@ fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
 /// Is the table dropped and created again under its name? `drop-table` reports that.
 fn is_dropped(context: &FileContext<'_>, key: &ObjectName) -> bool {
     let schema = &context.after.schema;
-    let drops = context.file.statements.iter().any(|statement| match &statement.syntax {
+    let drops = context.statements_with(&["DROP", key.name()]).any(|statement| match &statement.syntax {
         Syntax::Drop(removal) => removal.names.iter().any(|name| schema.resolve(name) == *key),
         _ => false,
     });
@@ -112,7 +112,7 @@ fn is_dropped(context: &FileContext<'_>, key: &ObjectName) -> bool {
 /// Does one `RENAME TABLE` rename the old table and give its name to the new one (MySQL)? The old table keeps its rows.
 fn is_swapped(context: &FileContext<'_>, key: &ObjectName) -> bool {
     let schema = &context.after.schema;
-    context.file.statements.iter().any(|statement| match &statement.syntax {
+    context.statements_with(&["RENAME", key.name()]).any(|statement| match &statement.syntax {
         Syntax::RenameTables(renames) => {
             renames.iter().any(|(from, to)| schema.resolve(from) == *key && schema.relation(&schema.resolve(to)).is_some())
         }
@@ -123,7 +123,7 @@ fn is_swapped(context: &FileContext<'_>, key: &ObjectName) -> bool {
 /// The new name of the old table, if the file renames it and it still exists.
 fn kept_as(context: &FileContext<'_>, key: &ObjectName) -> Option<ObjectName> {
     let schema = &context.after.schema;
-    let alters = context.file.statements.iter().filter_map(|statement| match &statement.syntax {
+    let alters = context.statements_with(&["RENAME", key.name()]).filter_map(|statement| match &statement.syntax {
         Syntax::AlterTable(alter) if schema.resolve(&alter.table) == *key => Some(alter),
         _ => None,
     });
@@ -137,7 +137,7 @@ fn kept_as(context: &FileContext<'_>, key: &ObjectName) -> Option<ObjectName> {
 /// Does a table become a partition or an inheritance child of another, so that queries on the other still return its rows?
 fn is_part(context: &FileContext<'_>, part: &ObjectName, whole: &ObjectName) -> bool {
     let schema = &context.after.schema;
-    context.file.statements.iter().any(|statement| match &statement.syntax {
+    context.statements_with(&[part.name(), whole.name()]).any(|statement| match &statement.syntax {
         Syntax::AlterTable(alter) => alter.actions.iter().any(|action| match &action.kind {
             ActionKind::Inherit(parent) => schema.resolve(&alter.table) == *part && schema.resolve(parent) == *whole,
             ActionKind::Attach { partition, .. } => schema.resolve(partition) == *part && schema.resolve(&alter.table) == *whole,
@@ -151,19 +151,17 @@ fn is_part(context: &FileContext<'_>, part: &ObjectName, whole: &ObjectName) -> 
 fn copies_some(context: &FileContext<'_>, key: &ObjectName, after: &Relation) -> bool {
     let schema = &context.after.schema;
     let fills_new = |insert: &&Insert| context.takes_place(&insert.table, key, after);
-    let mut inserts = context.file.statements.iter().filter_map(|statement| match &statement.syntax {
+    let mut inserts = context.statements_about(key, after).filter_map(|statement| match &statement.syntax {
         Syntax::Insert(insert) => Some(insert),
         _ => None,
     });
     let creates_filtered =
         |table: &CreateTable| table.filtered && table.name.as_ref().is_some_and(|name| context.takes_place(name, key, after));
     let is_created_filtered = context
-        .file
-        .statements
-        .iter()
+        .statements_about(key, after)
         .any(|statement| matches!(&statement.syntax, Syntax::CreateTable(table) if creates_filtered(table)));
     let first = inserts.by_ref().find(fills_new);
-    let changes_old_rows = context.file.statements.iter().any(|statement| match &statement.syntax {
+    let changes_old_rows = context.statements_with(&[key.name()]).any(|statement| match &statement.syntax {
         Syntax::Update(change) | Syntax::Delete(change) => schema.resolve(&change.table) == *key,
         _ => false,
     });

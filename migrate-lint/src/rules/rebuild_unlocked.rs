@@ -58,10 +58,11 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &FileContext<'_>, findings: &mut RuleFindings) {
-    let statements = context.file.statements;
     for (key, _, after) in context.replaced() {
-        let Some(copy) = statements.iter().position(|statement| copies(context, statement, key, after)) else { continue };
-        if !statements[..copy].iter().any(|earlier| protects_writes(context, earlier, key, &statements[copy])) {
+        let mut candidates = context.statements_about(key, after);
+        let Some(copy) = candidates.find(|statement| copies(context, statement, key, after)) else { continue };
+        let mut earlier = context.statements_with(&[key.name()]).take_while(|earlier| !std::ptr::eq(*earlier, copy));
+        if !earlier.any(|earlier| protects_writes(context, earlier, key, copy)) {
             findings.add(RuleFinding::new(format!("rows that other sessions write to `{key}` during the copy are lost")));
         }
     }

@@ -73,12 +73,12 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 
 /// Whether the migration provides the old name again: as a column, or in a view over the table.
 fn old_name_stays(context: &StatementContext<'_>, table: &ObjectName, from: &str) -> bool {
-    let generated = context.actions().any(|(_, action, _)| match action {
+    let generated = context.actions_naming(from).any(|action| match &action.kind {
         ActionKind::AddColumn { column, .. } => column.name.eq_ignore_ascii_case(from) && column.generated.is_some(),
         _ => false,
     });
     generated
-        || context.is_followed_by(|syntax| match syntax {
+        || context.is_followed_by(&[from], |syntax| match syntax {
             Syntax::AlterTable(alter) => alter.actions.iter().any(
                 |action| matches!(&action.kind, ActionKind::AddColumn { column, .. } if column.name.eq_ignore_ascii_case(from)),
             ),

@@ -62,7 +62,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 
 /// Whether the migration creates another object with the old name later, or renames one to it.
 fn old_name_stays(context: &StatementContext<'_>, old: &Name, key: &ObjectName) -> bool {
-    context.is_followed_by(|syntax| match syntax {
+    context.is_followed_by(&[&old.name], |syntax| match syntax {
         Syntax::CreateView(view) => context.schema.resolve(&view.name) == *key,
         Syntax::CreateRoutine { name, .. } | Syntax::CreateType { name, .. } | Syntax::CreateDomain { name, .. } => {
             context.schema.resolve(name) == *key
@@ -76,7 +76,7 @@ fn old_name_stays(context: &StatementContext<'_>, old: &Name, key: &ObjectName) 
 
 /// Whether an earlier statement of the migration creates the object.
 fn is_created_here(context: &StatementContext<'_>, key: &ObjectName) -> bool {
-    context.executed_statements().any(|statement| match &statement.syntax {
+    context.executed_statements(&["CREATE", key.name()]).any(|statement| match &statement.syntax {
         Syntax::CreateType { name, .. } | Syntax::CreateRoutine { name, .. } | Syntax::Create { name, .. } => {
             context.schema.resolve(name) == *key
         }

@@ -41,7 +41,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     // Objects that this migration creates are not in use yet.
-    let creates_object = context.executed_statements().any(|statement| {
+    let creates_object = context.executed_statements(&["CREATE"]).any(|statement| {
         matches!(
             statement.syntax,
             Syntax::CreateTable(_) | Syntax::CreateView(_) | Syntax::CreateRoutine { .. } | Syntax::Create { .. }

@@ -48,7 +48,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         Syntax::Drop(removal) if is_in_schema(removal.kind) => removal.names.iter().collect(),
         _ => return,
     };
-    let sets_search_path = context.executed_statements().any(|statement| match &statement.syntax {
+    let sets_search_path = context.executed_statements(&["search_path"]).any(|statement| match &statement.syntax {
         Syntax::Set(settings) => settings.iter().any(|setting| setting.name == "search_path"),
         _ => false,
     });

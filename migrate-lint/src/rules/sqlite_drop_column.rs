@@ -2,6 +2,7 @@
 
 use crate::context::StatementContext;
 use crate::object_name::ObjectName;
+use crate::parts::PartKey;
 use crate::relation;
 use crate::rule::{Rule, RuleCheck, Verification, sqlite};
 use crate::rule_finding::{RuleFinding, RuleFindings};
@@ -83,11 +84,13 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let ActionKind::DropColumn { name, .. } = action else { continue };
         let Some(relation) = context.relation(&table) else { continue };
         let has = |columns: &[String]| contains(columns, name);
-        let in_constraint = relation.constraints.iter().any(|constraint| prevents_drop(constraint, &table, name));
+        let in_constraint = relation.constraints_with(name).any(|constraint| prevents_drop(constraint, &table, name));
         let uses_column = |index: &&relation::Index| has(&index.columns) || has(&index.mentions);
-        let index = relation.indexes.iter().find(uses_column).and_then(|index| index.name.clone());
-        let computed =
-            relation.columns.iter().find(|column| has(&column.computed_from) && !column.name.eq_ignore_ascii_case(name));
+        let index = relation.indexes_with(name).find(uses_column).and_then(|index| index.name.clone());
+        let computed = relation
+            .columns
+            .candidates(|| PartKey::column(name))
+            .find(|column| has(&column.computed_from) && !column.name.eq_ignore_ascii_case(name));
         let view = context
             .schema
             .views_reading(&table)

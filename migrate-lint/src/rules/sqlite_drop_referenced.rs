@@ -96,5 +96,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 
 /// Whether a later statement inserts rows into a table with this name. SQLite then counts the deferred violations as resolved.
 fn is_filled_again(context: &StatementContext<'_>, key: &ObjectName) -> bool {
-    context.is_followed_by(|syntax| matches!(syntax, Syntax::Insert(insert) if context.schema.resolve(&insert.table) == *key))
+    context.is_followed_by(
+        &[key.name()],
+        |syntax| matches!(syntax, Syntax::Insert(insert) if context.schema.resolve(&insert.table) == *key),
+    )
 }

@@ -61,10 +61,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         return;
     }
     for key in removal.names.iter().map(|name| context.schema.resolve(name)) {
-        let renamed = rebuild::becomes_table(context, &key);
         let view = context.schema.views_reading(&key).next().map(|(view, _)| ("view", view));
         let user = view.or_else(|| Some(("trigger", context.schema.trigger_on(&key)?)));
-        if let Some((kind, user)) = user.filter(|_| renamed) {
+        if let Some((kind, user)) = user.filter(|_| rebuild::becomes_table(context, &key)) {
             let message = format!("renaming the new table to `{key}` fails while {kind} `{user}` uses `{key}`");
             findings.add(RuleFinding::new(message));
         }

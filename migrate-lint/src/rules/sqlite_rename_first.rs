@@ -70,7 +70,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 }
 
 fn is_created_later(context: &StatementContext<'_>, table: &ObjectName) -> bool {
-    context.is_followed_by(|syntax| match syntax {
+    context.is_followed_by(&["CREATE", table.name()], |syntax| match syntax {
         Syntax::CreateTable(create) => create.name.as_ref().is_some_and(|name| context.schema.resolve(name) == *table),
         _ => false,
     })

@@ -92,7 +92,6 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 
 /// Whether this file adds the column with the same value for all rows, and no later statement may change the values.
 fn has_one_value(context: &StatementContext<'_>, table: &ObjectName, name: &str) -> bool {
-    let mut statements = context.earlier_statements().iter().chain([context.parsed]);
     let adds_column = |statement: &ParsedStatement| match &statement.syntax {
         Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *table => {
             alter.actions.iter().any(|action| match &action.kind {
@@ -116,7 +115,9 @@ fn has_one_value(context: &StatementContext<'_>, table: &ObjectName, name: &str)
                 | Syntax::Opaque
         )
     };
-    statements.any(adds_column) && !statements.any(may_change_rows)
+    let mut candidates = context.earlier_statements_with(&["ADD", name]).chain([context.parsed]);
+    let Some(adding) = candidates.find(|statement| adds_column(statement)) else { return false };
+    !context.statements_since(adding).any(may_change_rows)
 }
 
 fn is_constant(context: &StatementContext<'_>, column: &Column, sql: &str) -> bool {

@@ -49,7 +49,7 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     };
     let table = context.schema.resolve(&change.table);
     // `dml-after-ddl-same-tx` reports the statement if an earlier one still holds this lock.
-    let held = context.held_locks.iter().any(|held| held.lock == Lock::AccessExclusive && context.is_deployed(&held.table));
+    let held = context.held_locks.of_kind(Lock::AccessExclusive).any(|held| context.is_deployed(&held.table));
     if !change.condition && change.limit.is_none() && !held && context.is_deployed(&table) {
         findings.add(RuleFinding::new(format!("this statement {verb} every row of `{table}` in one transaction")));
     }

@@ -64,8 +64,8 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         let ActionKind::Validate(name) = action else { continue };
         let added =
             context.schema.known(&table).and_then(|relation| relation.constraint(name)).map(|constraint| constraint.added);
-        let added_here = context.actions().any(
-            |(_, clause, _)| matches!(clause, ActionKind::AddConstraint(constraint) if constraint.name.as_ref() == Some(name)),
+        let added_here = context.actions_naming(name).any(
+            |clause| matches!(&clause.kind, ActionKind::AddConstraint(constraint) if constraint.name.as_ref() == Some(name)),
         );
         if context.is_deployed(&table)
             && (added_here || added.is_some_and(|added| added.transaction == context.parsed.point.transaction))

@@ -146,11 +146,10 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let Some((work, scanned_table, note)) = slow_work(context) else { return };
     // The rule that reports the slow statement describes the lock on its own table.
-    let mut held = context.held_locks.iter().filter(|held| {
-        held.lock == Lock::AccessExclusive
-            && scanned_table.as_ref() != Some(&held.table)
-            && held.since != context.parsed.statement
-    });
+    let mut held = context
+        .held_locks
+        .of_kind(Lock::AccessExclusive)
+        .filter(|held| scanned_table.as_ref() != Some(&held.table) && held.since != context.parsed.statement);
     // `LOCK TABLE` is written in order to hold the lock during the following statements.
     if let Some(held) = held.find(|held| context.is_deployed(&held.table) && held.cause != Cause::LockTable) {
         let since = context.file.script.statements[held.since].line;
@@ -250,7 +249,7 @@ fn loads_many_rows(context: &StatementContext<'_>) -> bool {
 /// Whether an earlier statement of this transaction adds a constraint to the table.
 fn adds_constraint(context: &StatementContext<'_>, table: &ObjectName) -> bool {
     let in_transaction = |statement: &&ParsedStatement| statement.point.transaction == context.parsed.point.transaction;
-    context.earlier_statements().iter().filter(in_transaction).any(|statement| match &statement.syntax {
+    context.earlier_statements_with(&["ADD", table.name()]).filter(in_transaction).any(|statement| match &statement.syntax {
         Syntax::AlterTable(alter) if context.schema.resolve(&alter.table) == *table => {
             alter.actions.iter().any(|action| matches!(action.kind, ActionKind::AddConstraint(_)))
         }

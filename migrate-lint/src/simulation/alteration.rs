@@ -7,7 +7,8 @@ use super::removal::{detach, drop_column, drop_parts};
 use super::renaming::{rename_column, rename_in_foreign_keys, rename_in_triggers, rename_index, rename_table};
 use crate::dependents::{dropped_with, named_in_clause};
 use crate::object_name::ObjectName;
-use crate::relation::{Column, ConstraintKind, HistoryPoint, Relation};
+use crate::parts::PartKey;
+use crate::relation::{Column, Constraint, ConstraintKind, HistoryPoint, Relation};
 use crate::schema::{Schema, SchemaObject};
 use migrate_model::dialect::Dialect;
 use migrate_model::syntax::{self, ActionKind, AlterTable, TypeAction};
@@ -196,7 +197,8 @@ fn alter_relation(relation: &mut Relation, action: &ActionKind, at: HistoryPoint
         }
         ActionKind::Engine(engine) => relation.engine = Some(engine.clone()),
         ActionKind::DropPrimaryKey => {
-            relation.constraints.retain(|constraint| !matches!(constraint.kind, ConstraintKind::Primary(_)));
+            let is_primary = |constraint: &Constraint| matches!(constraint.kind, ConstraintKind::Primary(_));
+            relation.constraints.remove_keyed(|| PartKey::Primary, is_primary);
         }
         ActionKind::SetType { column, .. }
         | ActionKind::SetDefault { column, .. }

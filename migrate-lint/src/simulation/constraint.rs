@@ -1,6 +1,7 @@
 //! Constraints that statements add, with the names that the database generates for them.
 
 use crate::object_name::ObjectName;
+use crate::parts::PartKey;
 use crate::relation::{Certainty, Constraint, ConstraintKind, HistoryPoint, Index, Relation};
 use crate::schema::Schema;
 use migrate_model::dialect::Dialect;
@@ -138,8 +139,9 @@ fn name_suffix(relation: &Relation, kind: &ConstraintKind) -> String {
 
 /// The name that MySQL and MariaDB generate.
 fn mysql_name(relation: &Relation, table: &ObjectName, kind: &ConstraintKind) -> String {
-    let next_number = |is_same_kind: fn(&ConstraintKind) -> bool| {
-        relation.constraints.iter().filter(|constraint| is_same_kind(&constraint.kind)).count() + 1
+    let numbered = |base: String| {
+        let name = |number: usize| format!("{base}{number}");
+        name(first_free(1, |number| relation.constraint(&name(number)).is_none()))
     };
     match kind {
         ConstraintKind::Unique(columns) => {
@@ -148,12 +150,8 @@ fn mysql_name(relation: &Relation, table: &ObjectName, kind: &ConstraintKind) ->
             let is_taken = |name: &String| relation.constraint(name).is_some() || relation.indexes.find(name, true).is_some();
             [first.clone()].into_iter().chain(numbered).find(|name| !is_taken(name)).unwrap_or(first)
         }
-        ConstraintKind::Foreign { .. } => {
-            format!("{}_ibfk_{}", table.name(), next_number(|kind| matches!(kind, ConstraintKind::Foreign { .. })))
-        }
-        ConstraintKind::Check { .. } => {
-            format!("CONSTRAINT_{}", next_number(|kind| matches!(kind, ConstraintKind::Check { .. })))
-        }
+        ConstraintKind::Foreign { .. } => numbered(format!("{}_ibfk_", table.name())),
+        ConstraintKind::Check { .. } => numbered("CONSTRAINT_".to_owned()),
         _ => "PRIMARY".to_owned(),
     }
 }
@@ -161,9 +159,13 @@ fn mysql_name(relation: &Relation, table: &ObjectName, kind: &ConstraintKind) ->
 /// The name that PostgreSQL generates: `base`, with a number appended if a constraint has that name.
 pub fn free_name(relation: &Relation, base: String) -> String {
     let name = |number: usize| if number == 0 { base.clone() } else { format!("{base}{number}") };
-    let is_free = |number: usize| relation.constraint(&name(number)).is_none();
-    if let Some(number) = (0..FEW_NAMES).find(|number| is_free(*number)) {
-        return name(number);
+    name(first_free(0, |number| relation.constraint(&name(number)).is_none()))
+}
+
+/// The first free number.
+fn first_free(first: usize, is_free: impl Fn(usize) -> bool) -> usize {
+    if let Some(number) = (first..FEW_NAMES).find(|number| is_free(*number)) {
+        return number;
     }
     // Of many, all numbers up to the first free one are taken. Looking at each would take the square of their number.
     let (mut taken, mut free) = (FEW_NAMES - 1, FEW_NAMES);
@@ -174,7 +176,7 @@ pub fn free_name(relation: &Relation, base: String) -> String {
         let middle = taken.midpoint(free);
         if is_free(middle) { free = middle } else { taken = middle }
     }
-    name(free)
+    free
 }
 
 /// How many generated names are looked at one by one.
@@ -185,7 +187,7 @@ pub fn move_unique_keys_to_indexes(schema: &mut Schema, table: &ObjectName) {
     if schema.dialect() != Dialect::MySql {
         return;
     }
-    let constraints = schema.relation(table).into_iter().flat_map(|relation| relation.constraints.iter());
+    let constraints = schema.relation(table).into_iter().flat_map(|relation| relation.constraints.candidates(|| PartKey::Unique));
     let indexes: Vec<Index> = constraints.filter_map(index_of_unique_key).collect();
     if indexes.is_empty() {
         return;
@@ -194,7 +196,7 @@ pub fn move_unique_keys_to_indexes(schema: &mut Schema, table: &ObjectName) {
         schema.register_index(table, name);
     }
     schema.change(table, |relation| {
-        relation.constraints.retain(|constraint| !matches!(constraint.kind, ConstraintKind::Unique(_)));
+        relation.constraints.remove_keyed(|| PartKey::Unique, |constraint| matches!(constraint.kind, ConstraintKind::Unique(_)));
         relation.indexes.extend(indexes);
     });
 }

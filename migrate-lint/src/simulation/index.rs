@@ -1,6 +1,7 @@
 //! Indexes that statements create and drop.
 
 use crate::object_name::ObjectName;
+use crate::parts::PartKey;
 use crate::relation::{Certainty, Constraint, ConstraintKind, HistoryPoint, Index, Relation};
 use crate::schema::Schema;
 use migrate_model::syntax::{CreateIndex, ObjectKind};
@@ -86,7 +87,7 @@ pub fn unregister_indexes_of_column(schema: &mut Schema, table: &ObjectName, col
     let indexes = schema
         .relation(table)
         .into_iter()
-        .flat_map(|relation| relation.indexes.iter().filter(|index| index.uses(column, relation.case_sensitive)));
+        .flat_map(|relation| relation.indexes_with(column).filter(|index| index.uses(column, relation.case_sensitive)));
     let names: Vec<String> = indexes.filter_map(|index| index.name.clone()).collect();
     names.iter().for_each(|name| schema.unregister_index(table, name));
 }
@@ -96,5 +97,9 @@ pub fn unregister_indexes_of_column(schema: &mut Schema, table: &ObjectName, col
 pub fn remove_column_from_indexes(relation: &mut Relation, column: &str) {
     let is_column = |name: &String| name.eq_ignore_ascii_case(column);
     let loses_column = |index: &Index| index.columns.iter().any(is_column) && !index.columns.iter().all(is_column);
-    relation.indexes.change_where(loses_column, |index| index.columns.retain(|name| !is_column(name)));
+    relation.indexes.change_keyed(
+        || PartKey::column(column),
+        loses_column,
+        |index| index.columns.retain(|name| !is_column(name)),
+    );
 }

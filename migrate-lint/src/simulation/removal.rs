@@ -3,6 +3,7 @@
 use super::index::{drop_index, unregister_indexes_of_column};
 use crate::dependents::{self, Part};
 use crate::object_name::ObjectName;
+use crate::parts::PartKey;
 use crate::relation::{ConstraintKind, Relation, is_same};
 use crate::schema::Schema;
 use migrate_model::syntax::{DropStatement, ObjectKind};
@@ -74,15 +75,18 @@ pub fn drop_column(relation: &mut Relation, name: &str) {
     let case_sensitive = relation.case_sensitive;
     let is_column = |other: &String| is_same(case_sensitive, other, name);
     relation.columns.remove_named(name, case_sensitive, |_| true);
-    relation.constraints.retain(|constraint| match &constraint.kind {
-        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
-            !columns.iter().any(is_column)
-        }
-        ConstraintKind::Check { mentions, .. } => !mentions.iter().any(is_column),
-        ConstraintKind::NotNull(column) => !is_column(column),
-        ConstraintKind::Exclude => true,
-    });
-    relation.indexes.retain(|index| !index.uses(name, case_sensitive));
+    relation.constraints.remove_keyed(
+        || PartKey::column(name),
+        |constraint| match &constraint.kind {
+            ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
+                columns.iter().any(is_column)
+            }
+            ConstraintKind::Check { mentions, .. } => mentions.iter().any(is_column),
+            ConstraintKind::NotNull(column) => is_column(column),
+            ConstraintKind::Exclude => false,
+        },
+    );
+    relation.indexes.remove_keyed(|| PartKey::column(name), |index| index.uses(name, case_sensitive));
 }
 
 /// Removes a partition from a table.

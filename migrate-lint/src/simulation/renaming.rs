@@ -1,6 +1,7 @@
 //! New names of tables, columns, indexes and triggers, also in the objects that refer to them.
 
 use crate::object_name::ObjectName;
+use crate::parts::PartKey;
 use crate::relation::{Column, Constraint, ConstraintKind, HistoryPoint, Index, Relation, is_same};
 use crate::schema::Schema;
 
@@ -29,11 +30,15 @@ pub fn rename_table(schema: &mut Schema, from: &ObjectName, to: ObjectName, at: 
                 .for_each(|list| list.rename(from, &to));
             let references =
                 |constraint: &Constraint| matches!(&constraint.kind, ConstraintKind::Foreign { table, .. } if table == from);
-            other.constraints.change_where(references, |constraint| {
-                if let ConstraintKind::Foreign { table, .. } = &mut constraint.kind {
-                    table.clone_from(&to);
-                }
-            });
+            other.constraints.change_keyed(
+                || PartKey::parent(from),
+                references,
+                |constraint| {
+                    if let ConstraintKind::Foreign { table, .. } = &mut constraint.kind {
+                        table.clone_from(&to);
+                    }
+                },
+            );
         });
     }
     for index in relation.indexes.iter().filter_map(|index| index.name.as_deref()) {
@@ -86,24 +91,32 @@ pub fn rename_column(relation: &mut Relation, from: &str, to: &str) {
         ConstraintKind::NotNull(column) => is_column(column),
         ConstraintKind::Exclude => false,
     };
-    relation.constraints.change_where(has_column, |constraint| match &mut constraint.kind {
-        ConstraintKind::Check { not_null, mentions, .. } => {
-            rename_in(not_null);
-            rename_in(mentions);
-        }
-        ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
-            rename_in(columns);
-        }
-        ConstraintKind::NotNull(column) => to.clone_into(column),
-        ConstraintKind::Exclude => {}
-    });
+    relation.constraints.change_keyed(
+        || PartKey::column(from),
+        has_column,
+        |constraint| match &mut constraint.kind {
+            ConstraintKind::Check { not_null, mentions, .. } => {
+                rename_in(not_null);
+                rename_in(mentions);
+            }
+            ConstraintKind::Unique(columns) | ConstraintKind::Primary(columns) | ConstraintKind::Foreign { columns, .. } => {
+                rename_in(columns);
+            }
+            ConstraintKind::NotNull(column) => to.clone_into(column),
+            ConstraintKind::Exclude => {}
+        },
+    );
     let indexes_column = |index: &Index| is_any(&index.columns) || is_any(&index.mentions);
-    relation.indexes.change_where(indexes_column, |index| {
-        rename_in(&mut index.columns);
-        rename_in(&mut index.mentions);
-    });
+    relation.indexes.change_keyed(
+        || PartKey::column(from),
+        indexes_column,
+        |index| {
+            rename_in(&mut index.columns);
+            rename_in(&mut index.mentions);
+        },
+    );
     let computes = |column: &Column| is_any(&column.computed_from);
-    relation.columns.change_where(computes, |column| rename_in(&mut column.computed_from));
+    relation.columns.change_keyed(|| PartKey::column(from), computes, |column| rename_in(&mut column.computed_from));
 }
 
 /// Renames a referenced column in the foreign keys of other tables.
@@ -118,11 +131,15 @@ pub fn rename_in_foreign_keys(schema: &mut Schema, table: &ObjectName, from: &st
                 }
                 _ => false,
             };
-            child.constraints.change_where(references, |constraint| {
-                if let ConstraintKind::Foreign { targets, .. } = &mut constraint.kind {
-                    targets.iter_mut().filter(|name| is_column(&&**name)).for_each(|name| to.clone_into(name));
-                }
-            });
+            child.constraints.change_keyed(
+                || PartKey::parent(table),
+                references,
+                |constraint| {
+                    if let ConstraintKind::Foreign { targets, .. } = &mut constraint.kind {
+                        targets.iter_mut().filter(|name| is_column(&&**name)).for_each(|name| to.clone_into(name));
+                    }
+                },
+            );
         });
     }
 }

@@ -3,6 +3,7 @@
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
 use crate::token::Kind;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The text in the literal at the cursor, if the clause consists of one literal without a prefix. Skips the literal.
@@ -33,13 +34,24 @@ pub fn executed(cursor: &Cursor<'_>) -> Option<Range<usize>> {
     text(&mut cursor)
 }
 
-/// The text around a literal, with the quotes in the literal as the statement in it contains them. The length is the same, so
-/// that ranges remain valid.
-pub fn decoded(sql: &str, literal: &Range<usize>, dialect: Dialect) -> String {
-    let mut decoded = sql.to_owned();
-    let Some(quote) = sql[..literal.start].chars().next_back().filter(|quote| matches!(quote, '\'' | '"')) else {
-        return decoded;
-    };
+/// The text around literals, with the quotes in each literal as the statement in it contains them. The length is the same, so
+/// that ranges remain valid. Other ranges are left as they are.
+pub fn decoded<'a, 'r>(sql: &'a str, literals: impl IntoIterator<Item = &'r Range<usize>>, dialect: Dialect) -> Cow<'a, str> {
+    let mut decoded = Cow::Borrowed(sql);
+    for literal in literals {
+        if let Some(inner) = decoded_literal(sql, literal, dialect) {
+            decoded.to_mut().replace_range(literal.clone(), &inner);
+        }
+    }
+    decoded
+}
+
+/// The text of a literal, if its quotes must be decoded.
+fn decoded_literal(sql: &str, literal: &Range<usize>, dialect: Dialect) -> Option<String> {
+    let quote = sql[..literal.start].chars().next_back().filter(|quote| matches!(quote, '\'' | '"'))?;
+    if !sql[literal.clone()].contains([quote, '\\']) {
+        return None;
+    }
     let mut inner = sql[literal.clone()].replace(&quote.to_string().repeat(2), &format!(" {quote}"));
     if dialect == Dialect::MySql {
         for escaped in ["\\'", "\\\""] {
@@ -47,6 +59,5 @@ pub fn decoded(sql: &str, literal: &Range<usize>, dialect: Dialect) -> String {
         }
         inner = inner.replace("\\n", " \n");
     }
-    decoded.replace_range(literal.clone(), &inner);
-    decoded
+    Some(inner)
 }

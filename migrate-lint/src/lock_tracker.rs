@@ -1,7 +1,7 @@
 //! The locks that a transaction holds.
 
 use crate::context::HeldLock;
-use crate::impact::Impact;
+use crate::impact::{Impact, Lock};
 use crate::object_name::ObjectName;
 use migrate_model::syntax::{Control, Syntax};
 use std::collections::BTreeMap;
@@ -12,6 +12,8 @@ pub struct LockTracker {
     held: Vec<HeldLock>,
     /// Indexes of `held`.
     by_table: BTreeMap<ObjectName, Vec<usize>>,
+    /// Indexes of `held`.
+    by_lock: BTreeMap<Lock, Vec<usize>>,
     savepoints: Vec<LockSavepoint>,
 }
 
@@ -25,6 +27,16 @@ impl LockTracker {
     /// The locks in the order in which they were acquired.
     pub fn held(&self) -> &[HeldLock] {
         &self.held
+    }
+
+    /// The locks on a table, in the order in which they were acquired.
+    pub fn of_table(&self, table: &ObjectName) -> impl Iterator<Item = &HeldLock> {
+        self.by_table.get(table).into_iter().flatten().map(|index| &self.held[*index])
+    }
+
+    /// The locks of one kind, in the order in which they were acquired.
+    pub fn of_kind(&self, lock: Lock) -> impl Iterator<Item = &HeldLock> {
+        self.by_lock.get(&lock).into_iter().flatten().map(|index| &self.held[*index])
     }
 
     /// Adds the locks that a statement acquires, without those that the transaction holds already for the same cause: a file may
@@ -41,6 +53,7 @@ impl LockTracker {
                 continue;
             }
             held.push(self.held.len());
+            self.by_lock.entry(impact.lock).or_default().push(self.held.len());
             self.held.push(HeldLock {
                 table: impact.table.clone(),
                 lock: impact.lock,
@@ -60,8 +73,13 @@ impl LockTracker {
             Syntax::Transaction(Control::RollbackTo(name)) => {
                 if let Some(savepoint) = self.savepoints.iter().rev().find(|savepoint| savepoint.name == *name) {
                     let lock_count = savepoint.lock_count;
-                    self.held.truncate(lock_count);
-                    self.by_table.values_mut().for_each(|held| held.retain(|index| *index < lock_count));
+                    for released in self.held.drain(lock_count.min(self.held.len())..).rev() {
+                        // The indexes in each list are sorted.
+                        let of_table = self.by_table.entry(released.table).or_default();
+                        of_table.truncate(of_table.partition_point(|index| *index < lock_count));
+                        let of_kind = self.by_lock.entry(released.lock).or_default();
+                        of_kind.truncate(of_kind.partition_point(|index| *index < lock_count));
+                    }
                 }
             }
             _ => {}
@@ -72,6 +90,7 @@ impl LockTracker {
     pub fn end_transaction(&mut self) {
         self.held.clear();
         self.by_table.clear();
+        self.by_lock.clear();
         self.savepoints.clear();
     }
 }
