@@ -105,12 +105,12 @@ impl Divergence {
 }
 
 impl Divergence {
-    /// A migration that another process is executing now, in place of the difference that its record shows: nothing is to be
-    /// decided about it.
-    pub fn being_executed(record: &Record) -> Self {
+    /// A migration that another process is executing now. As an error, it takes the place of the difference that its record shows:
+    /// nothing is to be decided about it. As a warning, it is about a step that a run would only resume after that process.
+    pub fn being_executed(record: &Record, level: Level) -> Self {
         let progress = if record.state.is_revert() { "reverted" } else { "applied" };
         let message = format!("version {} is being {progress} by another process", record.key);
-        Divergence::new(&codes::PARTIALLY_APPLIED, Level::Error, &record.key, message)
+        Divergence::new(&codes::PARTIALLY_APPLIED, level, &record.key, message)
             .help("wait until that process ends, then run the same command again; `cargo migrate status` shows its progress")
     }
 }

@@ -302,7 +302,8 @@ async fn plan_and_run(
         let target = remaining(target, report.done.len());
         let plan = plan(set, &snapshot, &others, &target, options.policy(set)).map_err(unknown_version)?;
         if !plan.is_clear() {
-            return Err(cannot_run(set, &plan, &interrupted));
+            let lost = lost_records(backend, history_sql, &recorded).await;
+            return Err(lost.unwrap_or_else(|| cannot_run(set, &plan, &interrupted)));
         }
         let reading = set.contents().reading();
         let obstacle = |step: &Step<'_>| {
@@ -376,6 +377,15 @@ async fn nothing_left(
         }
         Completeness::Complete => summary::correct(backend, history_sql, history).await,
         Completeness::TableMissing => Ok(()),
+    }
+}
+
+/// The error about rows of the history that were lost, if that is certain: then the differences between the files and the rest of
+/// the rows say nothing. If it cannot be found out, the differences are reported.
+async fn lost_records(backend: &mut dyn Backend, history_sql: &HistorySql, recorded: &RecordedHistory) -> Option<Error> {
+    match completeness::completeness(backend, history_sql, recorded).await {
+        Ok(Completeness::RecordsLost(lost)) => Some(records_lost(*lost)),
+        Ok(Completeness::Complete | Completeness::TableMissing) | Err(_) => None,
     }
 }
 

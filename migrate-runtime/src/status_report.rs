@@ -10,7 +10,7 @@ use crate::shared_set::SharedSet;
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::dialect::Dialect;
 use migrate_model::divergence::Divergence;
-use migrate_model::finding::Finding;
+use migrate_model::finding::{Finding, Level};
 use migrate_model::history::History;
 use migrate_model::key::MigrationKey;
 use migrate_model::plan::{OtherHistories, Plan, plan};
@@ -160,6 +160,18 @@ impl StatusReport {
         Ok(divergences.map(|divergence| divergence.for_verify(self.policy)).collect())
     }
 
+    /// For each migration that was started and is not complete, says that another process is executing it.
+    fn say_what_runs(&self, plan: &mut Plan<'_>) {
+        for record in self.history.records().iter().filter(|record| record.state.interrupted().is_some()) {
+            let reported = plan.divergences.iter_mut().find(|divergence| divergence.key == record.key && divergence.is_error());
+            if let Some(divergence) = reported {
+                *divergence = Divergence::being_executed(record, Level::Error);
+            } else if plan.steps.iter().any(|step| step.key == record.key) {
+                plan.divergences.push(Divergence::being_executed(record, Level::Warning));
+            }
+        }
+    }
+
     /// What a run would do now.
     ///
     /// # Errors
@@ -167,11 +179,8 @@ impl StatusReport {
     pub fn plan(&self, target: &Target) -> Result<Plan<'_>, Error> {
         let plan = plan(&self.set, &self.recovered, &self.others, target, self.policy);
         let mut plan = plan.map_err(engine::unknown_version)?;
-        for divergence in plan.divergences.iter_mut().filter(|_| self.activity == Activity::Running) {
-            let record = self.history.get(&divergence.key).filter(|record| record.state.interrupted().is_some());
-            if let Some(record) = record.filter(|_| divergence.is_error()) {
-                *divergence = Divergence::being_executed(record);
-            }
+        if self.activity == Activity::Running {
+            self.say_what_runs(&mut plan);
         }
         Ok(plan)
     }

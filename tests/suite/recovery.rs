@@ -3,6 +3,7 @@
 
 use migrate_runtime::{ErrorKind, Migrator, Resolution, Version};
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
+use sqlx::Connection;
 use std::process::Stdio;
 
 const STARTED: &str = "UPDATE migration_records SET state = 'started' WHERE version = '001'";
@@ -193,6 +194,32 @@ async fn status_does_not_wait_for_a_running_statement() {
     }
     let outcome = Outcome::of(running.wait_with_output().unwrap());
     assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    database.drop().await;
+}
+
+/// A run would resume a statement that can be repeated. While another process runs it, `plan` and the others say so.
+#[tokio::test]
+async fn a_running_statement_is_not_taken_for_an_interrupted_one() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    database.execute("CREATE TABLE a (id int)").await;
+    let mut writer = database.connect().await;
+    sqlx::raw_sql("BEGIN; INSERT INTO a VALUES (1)").execute(&mut writer).await.unwrap();
+    let sql = "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY i ON a (id);\nCREATE INDEX CONCURRENTLY j ON a (id);\n";
+    let folder = folder(Kind::Postgres, sql);
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let running = binary.command(&["up"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    database.until_runs("CONCURRENTLY i").await;
+    for (command, code) in [(["plan"].as_slice(), 0), (&["verify"], 5), (&["up", "--dry-run"], 0)] {
+        let outcome = binary.run(command);
+        assert_eq!(outcome.code, code, "{command:?}: {}", outcome.stderr);
+        assert!(outcome.stderr.contains("is being applied by another process"), "{command:?}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("partially applied"), "{command:?}: {}", outcome.stderr);
+    }
+    sqlx::raw_sql("COMMIT").execute(&mut writer).await.unwrap();
+    let outcome = Outcome::of(running.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(!binary.ok(&["plan"]).stderr.contains("another process"));
+    writer.close().await.unwrap();
     database.drop().await;
 }
 

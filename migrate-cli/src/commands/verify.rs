@@ -6,7 +6,7 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::views;
 use clap::Args;
-use migrate_runtime::{Divergence, MigrationState, Migrator};
+use migrate_runtime::{Activity, Divergence, MigrationState, Migrator};
 use serde_json::json;
 
 /// Compare the SQL that was applied with the current files
@@ -55,7 +55,8 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
                 context.output.status("Verified", &text);
             }
             (true, count, _) => {
-                let text = format!("`{}`: {count} partially applied; see `cargo migrate status`", service.name);
+                let state = if status.activity() == Activity::Running { "being executed" } else { "partially applied" };
+                let text = format!("`{}`: {count} {state}; see `cargo migrate status`", service.name);
                 context.output.message(text);
             }
         }
