@@ -14,7 +14,7 @@ pub struct Global {
     /// Read the migrations from this folder, not from a cargo package
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", conflicts_with_all = ["package", "workspace"])]
     pub source: Option<PathBuf>,
-    /// Name of the service: the database records the applied migrations under this name [default: `service` in `migrate.toml`, else the package name]
+    /// Name of the service: the database records the applied migrations under this name [default: `service` in `migrate.toml`, else the package name or, with `--source`, the name of the folder]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
     pub service: Option<String>,
     /// SQL dialect of the migrations; overrides `migrate.toml`
@@ -41,6 +41,19 @@ pub struct Global {
 }
 
 impl Global {
+    /// Two options that exclude each other. The parser finds them only if both are on the same side of the command.
+    pub fn conflict(&self) -> Option<[&'static str; 2]> {
+        let has_package = !self.package.is_empty();
+        let conflicts = [
+            (self.source.is_some() && has_package, ["--source <DIR>", "--package <NAME>"]),
+            (self.source.is_some() && self.workspace, ["--source <DIR>", "--workspace"]),
+            (self.service.is_some() && self.workspace, ["--service <NAME>", "--workspace"]),
+            (has_package && self.workspace, ["--package <NAME>", "--workspace"]),
+            (self.verbose && self.quiet, ["--verbose", "--quiet"]),
+        ];
+        conflicts.into_iter().find_map(|(conflicts, options)| conflicts.then_some(options))
+    }
+
     /// An output with the format and verbosity of the arguments.
     pub fn output(&self) -> Output {
         let audience = if self.format == Format::Human { Audience::People } else { Audience::Program };

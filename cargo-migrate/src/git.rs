@@ -57,8 +57,14 @@ pub fn unchanged_since<'a>(revision: &str, folder: &Path, files: &[(&'a str, &st
     }
     let output = git(folder, &["ls-tree", "-r", "-z", "-l", revision, "--", "."]).output().map_err(not_started)?;
     if !output.status.success() {
-        return Err(CommandError::usage(format!("Git cannot list the files of `{revision}`: {}", reason(&output)))
-            .help("use a branch, a tag or a commit of the local repository; `git fetch` downloads those of the remote"));
+        let has_repository = git(folder, &["rev-parse", "--git-dir"]).output().is_ok_and(|output| output.status.success());
+        let help = if has_repository {
+            "use a branch, a tag or a commit of the local repository; `git fetch` downloads those of the remote"
+        } else {
+            "run the command in a Git repository, or omit `--since`"
+        };
+        let message = format!("Git cannot list the files of `{revision}`: {}", reason(&output));
+        return Err(CommandError::usage(message).help(help));
     }
     let objects = objects(&output.stdout);
     // An object that is longer than the file with any line ends is another text, and is not read.

@@ -3,7 +3,7 @@
 use crate::command::Context;
 use crate::database_url::{self, Connection};
 use crate::packages;
-use crate::relative_paths::relative_to_cwd;
+use crate::relative_paths::{self, relative_to_cwd};
 use migrate_cli::{CommandError, Service};
 use migrate_model::dialect::Dialect;
 use migrate_model::files::folder::{Folder, NO_FOLDER};
@@ -37,7 +37,7 @@ impl From<LoadedProject> for Service {
             set: Arc::new(folder.set).into(),
             url,
             show_name: show_service,
-            relocate: Box::new(move |finding| relative_to_cwd(&project, finding)),
+            shown_path: Box::new(move |file| relative_paths::shown(&project, file)),
         }
     }
 }
@@ -107,6 +107,6 @@ pub fn dialect_without_database(context: &Context<'_>, project: &Project) -> Res
     dialect(context, project, url.as_ref()).ok_or_else(|| {
         let missing = project.list_files().findings;
         let missing: Vec<_> = missing.into_iter().filter(|finding| finding.code == &NO_FOLDER).collect();
-        CommandError::Findings(if missing.is_empty() { vec![project.no_dialect()] } else { missing })
+        relative_paths::rejected(project, if missing.is_empty() { vec![project.no_dialect()] } else { missing })
     })
 }

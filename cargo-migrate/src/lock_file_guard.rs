@@ -1,6 +1,7 @@
 //! `migrate.lock`, opened with an exclusive file lock: commands that run at the same time write it one after the other.
 
 use crate::file_writer;
+use crate::relative_paths::{self, rejected};
 use migrate_cli::CommandError;
 use migrate_model::files::folder::FileList;
 use migrate_model::files::lock_file::{self, LockFile};
@@ -18,7 +19,7 @@ pub struct LockFileGuard {
 impl LockFileGuard {
     /// Opens the lock file, creates it if it is missing, and waits until no other process holds its file lock.
     pub fn take(project: &Project) -> Result<Self, CommandError> {
-        let folder = project.first_folder().map_err(|finding| CommandError::Findings(vec![*finding]))?;
+        let folder = project.first_folder().map_err(|finding| rejected(project, [*finding]))?;
         let path = folder.join(lock_file::FILE);
         let write_error = |error: std::io::Error| CommandError::other(format!("cannot write `{}`: {error}", path.display()));
         loop {
@@ -41,7 +42,7 @@ impl LockFileGuard {
             let drafts = present.files.iter().map(|file| file.name.clone()).collect();
             return Ok(LockFile { locked: Vec::new(), drafts });
         }
-        let (lock, findings) = lock_file::read(&text, &self.path.display().to_string());
+        let (lock, findings) = lock_file::read(&text, &relative_paths::shown_path(&self.path));
         if findings.is_empty() { Ok(lock) } else { Err(CommandError::Findings(findings)) }
     }
 

@@ -40,8 +40,8 @@ use std::process::ExitCode;
                   \x20   1: any other failure, or a signal stopped the run after the current statement\n\
                   \x20   2: usage error\n\
                   \x20   3: `status --check`: a migration is pending, out of order or partially applied\n\
-                  \x20   4: the migration files contain errors\n\
-                  \x20   5: the migration files do not match the database history, or the down migration exists only in the history and `--stored` is missing\n\
+                  \x20   4: the migration files, the lock file or `migrate.toml` contain errors, or a safety rule reports an error\n\
+                  \x20   5: the migration files do not match the database history, rows of the history are missing, `repair` did not accept a file, or stored SQL was not confirmed\n\
                   \x20   6: the migration lock was not acquired in time, or was lost during the run\n\
                   \x20   7: a migration failed, or its precondition (the gate query) did not return true\n\
                   \x20 130: aborted by a second signal\n\n\
@@ -67,7 +67,15 @@ fn main() -> ExitCode {
     }
     let has_hidden = arguments.iter().any(|argument| argument.to_string_lossy().contains(visible::is_hidden));
     let matches = Arguments::command().try_get_matches_from(arguments);
-    let parsed = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
+    let parsed =
+        matches.and_then(|matches| Arguments::from_arg_matches(&matches)).and_then(|parsed| match parsed.global.conflict() {
+            Some([option, other]) => {
+                let message = format!("the argument '{option}' cannot be used with '{other}'");
+                Err(Arguments::command().error(clap::error::ErrorKind::ArgumentConflict, message))
+            }
+            None => Ok(parsed),
+        });
+    let parsed = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to stdout with exit code 0, errors to stderr with 2.

@@ -66,7 +66,7 @@ impl CommandError {
     #[must_use]
     pub fn of(mut self, service: &Service) -> Self {
         if let CommandError::Run { finding, .. } = &mut self {
-            **finding = (service.relocate)((**finding).clone());
+            **finding = service.located((**finding).clone());
         }
         self
     }

@@ -21,7 +21,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
                 lines.print(
                     bar.as_deref().and_then(Option::as_ref),
                     "Waiting",
-                    &format!("for the lock of `{service}`, held by {holder}"),
+                    &format!("for the migration lock of `{service}`, held by {holder}"),
                 );
             }
             Event::Planned { steps, .. } => {

@@ -167,9 +167,10 @@ pub fn refuse_empty_drafts(services: &[Service], targets: &[Vec<Target>]) -> Res
         let scripts = service.set.iter().filter(|migration| reaches(&migration.version)).map(|migration| &migration.up);
         let empty = scripts.filter(|up| up.statements.is_empty() && service.drafts.iter().any(|draft| **draft == *up.file));
         errors.extend(empty.map(|up| {
-            Finding::error(&EMPTY_FILE, format!("`{}` is a draft that contains no statement", up.file_name()))
+            let finding = Finding::error(&EMPTY_FILE, format!("`{}` is a draft that contains no statement", up.file_name()))
                 .at(Place::file(&*up.file))
-                .help("write the SQL, remove the file, or write `SELECT 1;` if it intentionally does nothing")
+                .help("write the SQL, remove the file, or write `SELECT 1;` if it intentionally does nothing");
+            service.located(finding)
         }));
     }
     if errors.is_empty() { Ok(()) } else { Err(CommandError::Findings(errors)) }

@@ -20,8 +20,8 @@ pub struct Service {
     pub down_findings: Vec<Finding>,
     /// Whether several services are selected, so that each line must name its service.
     pub show_name: bool,
-    /// Changes the place of a finding to a path that the user knows.
-    pub relocate: Box<dyn Fn(Finding) -> Finding + Send + Sync>,
+    /// The path of a file as the user knows it: from the current folder.
+    pub shown_path: Box<dyn Fn(&str) -> String + Send + Sync>,
 }
 
 impl fmt::Debug for Service {
@@ -41,8 +41,19 @@ impl Service {
             drafts: Vec::new(),
             down_findings: Vec::new(),
             show_name: false,
-            relocate: Box::new(|finding| finding),
+            shown_path: Box::new(str::to_owned),
         }
+    }
+}
+
+impl Service {
+    /// A finding whose place is shown as the user knows it.
+    #[must_use]
+    pub fn located(&self, mut finding: Finding) -> Finding {
+        if let Some(place) = &mut finding.place {
+            place.file = (self.shown_path)(&place.file);
+        }
+        finding
     }
 }
 

@@ -28,7 +28,7 @@ pub static FOREIGN_TABLE: Code = Code::new(
 /// A table that several services create or claim.
 pub static DISPUTED_TABLE: Code = Code::new(
     "disputed-table",
-    "Two services that share a database create a table of the same name, or both list a table in `owns`. If both create it, the second `CREATE TABLE` fails. With `IF NOT \
+    "Two services that share a database create the same table with the same columns, and no service lists it in `owns`; or both list the same table in `owns`. If both create it, the second `CREATE TABLE` fails. With `IF NOT \
      EXISTS`, it has no effect, and both services use the same table. Rename one of the tables, or add `owns = \
      [\"table\"]` to the `migrate.toml` of the owner and remove the other definition.",
 );

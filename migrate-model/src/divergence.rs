@@ -53,7 +53,7 @@ pub static COSMETIC_CHANGE: Code = Code::new(
 /// The file of an applied migration is missing.
 pub static MISSING_FILE: Code = Code::new(
     "missing-file",
-    "A migration is applied, but its file is missing, although newer files exist. A new database would lack its changes. Restore the file: `git log --diff-filter=D --name-only -- migrations` finds the commit that removed it. The code also reports a file whose text was already applied under another version: the file was probably renamed to another version, and a run would apply its SQL a second time. Restore the original version in the file name.",
+    "A migration is applied, but its file is missing, although newer files exist. A new database would lack its changes. Restore the file: `git log --diff-filter=D --name-only -- migrations` finds the commit that removed it. The code is also reported for a file whose text was applied under another version that has no file now: the file was probably renamed to another version, and a run would apply its SQL a second time. Restore the original version in the file name.",
 );
 
 /// The database contains a migration above every local file.

@@ -20,15 +20,15 @@ pub static WRONG_DIALECT: Code = Code::new(
 /// Another process holds the lock.
 pub static LOCK_NOT_OBTAINED: Code = Code::new(
     "lock-not-obtained",
-    "The run timed out waiting for the lock of this history (`--lock-wait`). Another process holds the lock: that process is running migrations, or it hangs. A session-level lock is released when its connection ends, so terminating the connection releases it. A lease is released when it expires. \
+    "The run timed out waiting for the migration lock of the service (`--lock-wait`). Another process holds the lock: that process is running migrations, or it hangs. A session-level lock is released when its connection ends, so terminating the connection releases it. A lease is released when it expires. \
      The message shows the connection and how to terminate it, if the database reveals this. On SQLite, there is no migration lock: another process was writing to the database for longer than the wait time.",
 );
 
 /// The lock was lost.
 pub static LOCK_LOST: Code = Code::new(
     "lock-lost",
-    "The lock of this history was lost during the run. The run checks the lock before each statement outside a transaction, \
-     and in each transaction before the commit. If the lock is lost, the transaction is rolled back and not recorded in the history. \
+    "The migration lock was lost during the run. The run checks the lock at the start of each transaction and before each \
+     statement outside a transaction; with a lease, it also checks the lock before each commit. If the lock is lost, the transaction is rolled back and not recorded in the history. \
      Possible causes: a migration released the lock (`pg_advisory_unlock_all()`, `DISCARD ALL`, `RELEASE_ALL_LOCKS()`); a pooler \
      assigned the session to another client, which `lock = \"lease\"` in `migrate.toml` prevents; a lease expired, because \
           its holder was suspended for longer than the duration of the lease (`lease` in `migrate.toml` [default: 30s]).",
@@ -55,7 +55,7 @@ pub static NEEDS_SESSION: Code = Code::new(
 /// A script drops the schema or the database of its history.
 pub static DROPS_HISTORY: Code = Code::new(
     "drops-history",
-    "A migration drops the schema (MySQL: the database) that contains the history of the migrations. After that, the migration could not be recorded, and on MySQL the database would be lost without a way to continue. The run was aborted before anything ran. Drop the objects in the schema instead of the schema, store the history in another schema (`schema` under `[history]` in `migrate.toml`), or run `cargo migrate db reset` to create a database again from the beginning.",
+    "A migration drops the schema (MySQL: the database) that contains the history of the migrations. After that, the migration could not be recorded, and on MySQL the database would be lost without a way to continue. The run was aborted before anything ran. Drop the objects in the schema instead of the schema, store the history in another schema (`schema` under `[history]` in `migrate.toml`), or, to drop the database, create it again and apply all migrations, run `cargo migrate db reset`.",
 );
 
 /// A connection that the application has lent is in a transaction.
@@ -78,8 +78,8 @@ pub static UNTRUSTED_HISTORY: Code = Code::new(
     "A history table is not an ordinary table, or its owner is not trusted. Reading a view, a foreign table or a \
      column whose type another user has defined can run code of that user with the privileges of the reader. Rules and triggers can also run such code when a run writes to the table. Every command therefore requires ordinary tables without rules. \
      A run also requires a trusted owner, no trigger that runs a function of an untrusted user, passes arguments, or runs before a row is written (such a trigger can leave out the row), and \
-     no foreign key from a table of an untrusted owner. The tables must not be unlogged (PostgreSQL), and their storage engine must support transactions (MySQL). The following roles are trusted: the current user, superusers, the owner of the database, roles of which the current user is a member, and, if `schema` is set under `[history]`, the owner of this schema. Find out who created the table. If that user applies the migrations, run as that user or as a member of \
-     that role, or transfer the table with `ALTER TABLE ... OWNER TO`.",
+     no foreign key from a table of an untrusted owner. The tables must not be unlogged (PostgreSQL), and their storage engine must support transactions (MySQL). The following roles are trusted: the current user, superusers, the owner of the database, roles of which the current user is a member, and, if `schema` is set under `[history]`, the owner of this schema. Find out which role owns the table. If this role is meant to apply the migrations, run as this role or as a member of \
+     it, or transfer the table with `ALTER TABLE ... OWNER TO`.",
 );
 
 /// A statement of the setting `session` was rejected.

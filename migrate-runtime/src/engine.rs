@@ -231,7 +231,7 @@ fn stopped(when: &str) -> Error {
 
 fn not_acquired(holder: Option<SessionInfo>, waited: Duration) -> Error {
     let waited = duration::show(waited);
-    let message = format!("timed out after {waited}: another process holds the lock of these migrations");
+    let message = format!("timed out after {waited}: another process holds the migration lock");
     let mut error = Error::new(ErrorKind::LockNotObtained, &codes::LOCK_NOT_OBTAINED, message);
     if let Some(holder) = holder {
         error = error.note("holder", holder.to_string());

@@ -281,6 +281,8 @@ pub fn recovered<'a>(history: &'a History, interrupted: &'a InterruptedMigration
 /// Why an operator's statement about a migration cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CannotResolve {
+    /// It has neither a file nor a record.
+    Unknown,
     /// It is not partially applied.
     NotPartiallyApplied,
     /// Its record is not the one that the decision was about.
@@ -307,15 +309,20 @@ pub enum CannotResolve {
 /// An operator says how far a partially applied migration got.
 ///
 /// # Errors
-/// When it is not partially applied, or the statement is not one of those that are left.
+/// When it does not exist or is not partially applied, or the statement is not one of those that are left.
 pub fn resolved<'h>(
     set: &'h MigrationSet,
     history: &'h History,
     key: &MigrationKey,
     resolution: Resolution,
 ) -> Result<HistoryChange<'h>, CannotResolve> {
-    let record = history.get(key).filter(|record| record.state != RecordState::Applied);
-    let record = record.ok_or(CannotResolve::NotPartiallyApplied)?;
+    let Some(record) = history.get(key) else {
+        let is_known = key.version().is_some_and(|version| set.get(version).is_some());
+        return Err(if is_known { CannotResolve::NotPartiallyApplied } else { CannotResolve::Unknown });
+    };
+    if record.state == RecordState::Applied {
+        return Err(CannotResolve::NotPartiallyApplied);
+    }
     let (direction, state) = match record.state {
         state if state.is_revert() => (Direction::Down, RecordState::RevertResolved),
         _ => (Direction::Up, RecordState::Resolved),

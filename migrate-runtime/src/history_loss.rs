@@ -19,7 +19,7 @@ pub fn obstacle(history_sql: &HistorySql, step: &Step<'_>, dialect: Dialect) -> 
     let error = Error::new(ErrorKind::Setting, &codes::DROPS_HISTORY, message).at(Some(script.place(at)));
     let error = error.note("state", "aborted before running anything");
     let error = error.help(format!("drop the objects in `{schema}` one by one; or store the history elsewhere: set `schema` under `[history]` in `migrate.toml`"));
-    Some(error.help("to create a database again from the beginning, run `cargo migrate db reset`"))
+    Some(error.help("to drop the database, create it again and apply all migrations, run `cargo migrate db reset`"))
 }
 
 fn drops(sql: &str, schema: &str, dialect: Dialect) -> bool {

@@ -472,6 +472,10 @@ fn cannot_repair(version: &MigrationKey) -> Error {
 
 fn cannot_resolve(version: &MigrationKey, reason: CannotResolve) -> Error {
     let (message, help) = match reason {
+        CannotResolve::Unknown => (
+            format!("there is no migration with version {version}"),
+            "see `cargo migrate status` for the known versions".to_owned(),
+        ),
         CannotResolve::NotPartiallyApplied => {
             (format!("version {version} is not partially applied"), "see `cargo migrate status`".to_owned())
         }

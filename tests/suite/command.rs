@@ -36,6 +36,36 @@ macro_rules! shows {
     };
 }
 
+/// With `--source`, the files are shown by their paths from the current folder, and options exclude each other on both sides of
+/// the command.
+#[test]
+fn the_files_of_another_folder() {
+    let folder = TestFolder::new(&[]);
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    let created = binary.ok(&["--source", "new", "init"]);
+    for file in ["new/", "new/migrate.toml", "new/migrate.lock"] {
+        assert!(created.stderr.contains(&format!("Created {file}\n")), "{file}: {}", created.stderr);
+    }
+    binary.ok(&["--source", "new", "new", "create", "users", "table"]);
+    folder.write("new/001_create_users_table.up.sql", "\n");
+    for command in ["up", "lock", "check", "plan"] {
+        let outcome = binary.run(&["--source", "new", command]);
+        assert!(outcome.stderr.contains("--> new/001_create_users_table.up.sql"), "{command}: {}", outcome.stderr);
+    }
+    for arguments in
+        [["--source", "new", "status", "-p", "x"].as_slice(), &["-p", "x", "status", "--workspace"], &["-q", "status", "-v"]]
+    {
+        let outcome = binary.run(arguments);
+        assert!(outcome.code == 2 && outcome.stderr.contains("cannot be used with"), "{arguments:?}: {}", outcome.stderr);
+    }
+    folder.write("new/001_create_users_table.up.sql", "CREATE TABLE users (id integer);\n");
+    binary.ok(&["--source", "new", "up"]);
+    let unknown = binary.run(&["--source", "new", "resolve", "009", "--retry", "--yes"]);
+    assert!(unknown.code == 2 && unknown.stderr.contains("there is no migration with version 009"), "{}", unknown.stderr);
+    let outside = binary.run(&["--source", "new", "lint", "--since", "HEAD"]);
+    assert!(outside.stderr.contains("run the command in a Git repository"), "{}", outside.stderr);
+}
+
 #[test]
 fn first_steps_of_a_project() {
     let folder = TestFolder::default();

@@ -6,6 +6,7 @@ use crate::database_url;
 use crate::file_writer;
 use crate::loaded_project;
 use crate::packages;
+use crate::relative_paths;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
@@ -16,7 +17,7 @@ use migrate_model::files::project::Project;
 use migrate_model::files::settings;
 use serde_json::json;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Create the migrations folder, `migrate.toml` and the lock file
 #[derive(Debug, Args)]
@@ -33,10 +34,11 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     let dialect = loaded_project::dialect(context, &project, url.as_ref());
     let mut created = Vec::new();
     for dir in &project.settings.dirs {
-        let path = project.root.join(dir);
+        // Without `.`, which does not exist in a folder that is to be created.
+        let path: PathBuf = project.root.join(dir).components().collect();
         if !path.is_dir() {
             file_writer::create_folder(&path, &project.boundary)?;
-            created.push(format!("{dir}/"));
+            created.push(format!("{}/", relative_paths::shown_path(&path)));
         }
     }
     let file = project.root.join(settings::FILE);
@@ -44,7 +46,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     if project.settings_file.is_none()
         && file_writer::create(&file, &template(context, &project, dialect_or_default), &project.boundary)?
     {
-        created.push(settings::FILE.to_owned());
+        created.push(relative_paths::shown_path(&file));
         if dialect.is_none() {
             context
                 .output
@@ -54,12 +56,13 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     let names = project.list_files();
     let errors: Vec<_> = names.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
     if !errors.is_empty() {
-        return Err(CommandError::Findings(errors));
+        return Err(relative_paths::rejected(&project, errors));
     }
     let lock = LockFile { locked: Vec::new(), drafts: names.files.iter().map(|file| file.name.clone()).collect() };
     let first = names.dirs.first().cloned().unwrap_or_else(|| project.root.clone());
-    if file_writer::create(&first.join(lock_file::FILE), &lock.write(), &project.boundary)? {
-        created.push(format!("{}/{}", project.settings.dirs[0], lock_file::FILE));
+    let lock_path = first.join(lock_file::FILE);
+    if file_writer::create(&lock_path, &lock.write(), &project.boundary)? {
+        created.push(relative_paths::shown_path(&lock_path));
     }
     let hook_created = arguments.ci.then(|| write_ci(&project, &mut created)).transpose()?;
     for name in &created {
@@ -95,7 +98,7 @@ fn write_ci(project: &Project, created: &mut Vec<String>) -> Result<bool, Comman
     for (name, text) in files {
         let path = root.join(name);
         if file_writer::create(&path, &text, &project.boundary)? {
-            created.push(name.to_owned());
+            created.push(relative_paths::shown_path(&path));
             hook_created |= name == ci_files::HOOK;
         }
     }
@@ -129,6 +132,6 @@ fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> Strin
     format!(
         "# Settings of `cargo migrate` and `embed_migrations!`. `cargo migrate explain bad-setting` lists all keys.\n\n\
          # The database for which the migrations are written: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\
-         # The name under which the database records the applied migrations; the package name by default.\n{service}\n"
+         # The name under which the database records the applied migrations; by default that of the package or, with `--source`, of the folder.\n{service}\n"
     )
 }

@@ -13,7 +13,7 @@ use crate::lock_file_guard::LockFileGuard;
 use crate::lock_findings::apart_from_lock;
 use crate::migration_files::{self, Numbering};
 use crate::packages;
-use crate::relative_paths::relative_to_cwd;
+use crate::relative_paths::{rejected, relative_to_cwd};
 use crate::shared_database::{self, Member};
 use crate::template::{self, Template};
 use clap::Args;
@@ -141,7 +141,7 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
         let problems = linted.member.folder.findings.iter().filter(|finding| finding.is_error());
         let problems: Vec<Finding> = apart_from_lock(problems.cloned().collect()).into_iter().collect();
         if !problems.is_empty() {
-            return Err(CommandError::Findings(problems));
+            return Err(rejected(project, problems));
         }
         if linted.scope == LintScope::All && !linted.rewrites.is_empty() {
             return Err(CommandError::usage(format!(
@@ -167,7 +167,7 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
 /// Shows a fix and, once it is confirmed, writes its files. Returns `false` if nothing was written.
 fn apply_fix(context: &Context<'_>, member: &Member, fix: &Fix) -> Result<bool, CommandError> {
     let project = &member.project;
-    let root = project.first_folder().map_err(|finding| CommandError::Findings(vec![*finding]))?;
+    let root = project.first_folder().map_err(|finding| rejected(project, [*finding]))?;
     let migration = &member.folder.set.contents().migrations[fix.migration];
     let names = project.list_files();
     let mut guard = if member.folder.lock.is_some() { Some(LockFileGuard::take(project)?) } else { None };

@@ -5,6 +5,7 @@ use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::lock_findings::apart_from_lock;
 use crate::packages;
+use crate::relative_paths;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
@@ -87,7 +88,7 @@ fn renewed(
     let rejected: Vec<Finding> =
         if arguments.force { others.collect() } else { others.chain(guarded.cloned()).chain(damaged.cloned()).collect() };
     if !rejected.is_empty() {
-        return Err(CommandError::Findings(rejected));
+        return Err(relative_paths::rejected(project, rejected));
     }
     if arguments.force && !context.output.is_json() {
         let accepted = |mut finding: Finding| {

@@ -10,6 +10,7 @@ use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::migration_files::{self, Numbering};
 use crate::packages;
+use crate::relative_paths;
 use crate::template;
 use clap::Args;
 use migrate_cli::CommandError;
@@ -17,7 +18,6 @@ use migrate_cli::Exit;
 use migrate_model::files::project::Project;
 use migrate_runtime::{Migrator, Version};
 use serde_json::json;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// Create the files of a new migration
@@ -47,7 +47,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     }
     let project = packages::project(context)?;
     let dialect = loaded_project::dialect_without_database(context, &project).ok();
-    let folder = project.first_folder().map_err(|finding| CommandError::Findings(vec![*finding]))?;
+    let folder = project.first_folder().map_err(|finding| relative_paths::rejected(&project, [*finding]))?;
     let recorded = recorded_version(context, &project).await;
     file_writer::create_folder(&folder, &project.boundary)?;
     let mut guard = LockFileGuard::take(&project)?;
@@ -64,12 +64,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     migration_files::write(&folder, &files, &project.boundary)?;
     lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
     guard.write(&lock)?;
-    let current_dir = std::env::current_dir().unwrap_or_default();
-    let display_path = |path: &String| {
-        let path = folder.join(path);
-        let path: PathBuf = path.strip_prefix(&current_dir).unwrap_or(&path).components().collect();
-        path.display().to_string()
-    };
+    let display_path = |path: &String| relative_paths::shown_path(&folder.join(path));
     for (path, _) in &files {
         context.output.status("Created", &display_path(path));
     }

@@ -75,7 +75,7 @@ async fn repair(service: &Service, arguments: &Arguments, context: &Context<'_>)
             repair.rejected += 1;
         }
     }
-    for edit in edits(&migrator, &status, &service.url).await? {
+    for edit in edits(&migrator, &status, service).await? {
         if !arguments.migrations.is_empty() && !arguments.migrations.iter().any(|version| edit.key == *version) {
             continue;
         }

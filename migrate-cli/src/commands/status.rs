@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with code 5 if the file of an applied migration was changed, or if it is missing while other migrations are pending; otherwise exit with code 3 if a migration is pending, out of order or partially applied
+    /// Exit with code 5 if the file of an applied migration was changed, or if migrations are pending and it is missing although a newer migration has a file; otherwise exit with code 3 if a migration is pending, out of order or partially applied
     #[arg(long)]
     check: bool,
 }
@@ -123,8 +123,10 @@ impl Counts {
             _ if mismatched > 0 => {
                 format!("{applied} applied, {mismatched} of them with a changed or missing file, {open} pending")
             }
+            _ if partially_applied >= pending => format!("{applied} applied, {partially_applied} partially applied"),
             _ if partially_applied > 0 => {
-                format!("{applied} applied, {open} pending, {partially_applied} of them partially applied")
+                let open = count_migrations(pending - partially_applied);
+                format!("{applied} applied, {open} pending, {partially_applied} partially applied")
             }
             _ => format!("{applied} applied, {open} pending"),
         }

@@ -5,7 +5,9 @@ use crate::edits::edits;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::views;
+use crate::words::count_migrations;
 use clap::Args;
+use migrate_model::plural::is_are;
 use migrate_runtime::{Activity, Divergence, MigrationState, Migrator};
 use serde_json::json;
 
@@ -27,7 +29,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
         context.output.findings(&neighbors);
         context.output.divergences(&divergences);
         let mut diffs = Vec::new();
-        for edit in edits(&migrator, &status, &service.url).await? {
+        for edit in edits(&migrator, &status, service).await? {
             if !context.output.is_json() {
                 context.output.data(edit.diff.trim_end());
             }
@@ -56,7 +58,9 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
             }
             (true, count, _) => {
                 let state = if status.activity() == Activity::Running { "being executed" } else { "partially applied" };
-                let text = format!("`{}`: {count} {state}; see `cargo migrate status`", service.name);
+                let count = format!("{} {} {state}", count_migrations(count), is_are(count));
+                let text =
+                    format!("`{}`: {applied} applied, all match the files; {count}: see `cargo migrate status`", service.name);
                 context.output.message(text);
             }
         }

@@ -76,6 +76,8 @@ pub enum AlterReason {
     RowsRedistributed,
     PartitionChanged,
     SystemVersioningAdded,
+    SystemVersioningDropped,
+    NotNullBesideStored,
 }
 
 impl AlterReason {
@@ -138,6 +140,8 @@ impl AlterReason {
             AlterReason::RowsRedistributed => "the rows are redistributed among partitions",
             AlterReason::PartitionChanged => "a partition is added or removed",
             AlterReason::SystemVersioningAdded => "system versioning is added",
+            AlterReason::SystemVersioningDropped => "system versioning is dropped",
+            AlterReason::NotNullBesideStored => "a column becomes NOT NULL in a table with a stored generated column",
         }
     }
 

@@ -176,6 +176,8 @@ struct AlteredTable<'a> {
     has_spatial: LazyFact<'a>,
     /// It has a virtual column.
     has_virtual: LazyFact<'a>,
+    /// It has a stored generated column.
+    has_stored: LazyFact<'a>,
     /// Its foreign keys write rows of their own: `ON DELETE CASCADE`.
     cascades: LazyFact<'a>,
     /// No clause of the statement needs another algorithm than INSTANT.
@@ -206,6 +208,7 @@ impl<'a> AlteredTable<'a> {
             }),
             has_spatial: fact(|relation| relation.indexes.iter().any(|index| index.partial_or_expression)),
             has_virtual: fact(|relation| relation.columns.iter().any(|column| column.is_virtual)),
+            has_stored: fact(|relation| relation.columns.iter().any(|column| column.generated && !column.is_virtual)),
             cascades: fact(|relation| relation.foreign_keys().any(|(.., cascades)| cascades)),
             allows_instant: LazyFact::new(Box::new(move || all_allow_instant(relation, alter, mariadb))),
             redefines_counter: LazyFact::new(Box::new(redefines_counter)),
@@ -232,6 +235,7 @@ fn combined(table: &AlteredTable<'_>, action: &ActionKind, cost: (OnlineDdl, Alt
             let required_by_clause = || (!*table.allows_instant).then_some((INPLACE, AlterReason::InstantPrevented));
             required_by_table.or_else(required_by_clause).unwrap_or(cost)
         }
+        INPLACE if mariadb && makes_not_null(relation, action) && *table.has_stored => (COPY, AlterReason::NotNullBesideStored),
         INPLACE if reason.rebuilds_table() => instead_of_rebuild(table, action).unwrap_or(cost),
         // The position of a column decides where the full-text index finds its document.
         INSTANT if is_moved(action) && *table.has_fulltext => (INPLACE_SHARED, AlterReason::ColumnsChangedUnderFulltext),
@@ -240,6 +244,23 @@ fn combined(table: &AlteredTable<'_>, action: &ActionKind, cost: (OnlineDdl, Alt
             (INPLACE_SHARED, AlterReason::VirtualColumnAddedWithIndex)
         }
         _ => cost,
+    }
+}
+
+/// Whether a clause makes a nullable column `NOT NULL`.
+fn makes_not_null(relation: Option<&Relation>, action: &ActionKind) -> bool {
+    let is_nullable = |name: &str| {
+        let column = relation.and_then(|relation| relation.column(name));
+        column.is_some_and(|column| !column.not_null)
+    };
+    match action {
+        ActionKind::ModifyColumn(column) => column.not_null && is_nullable(&column.name),
+        ActionKind::ChangeColumn { from, column } => column.not_null && is_nullable(from),
+        ActionKind::AddConstraint(constraint) => match &constraint.kind {
+            ConstraintKind::Primary { columns, .. } => columns.iter().any(|column| is_nullable(column)),
+            _ => false,
+        },
+        _ => false,
     }
 }
 
@@ -370,6 +391,7 @@ fn action_cost(
             (COPY, AlterReason::RowsRedistributed)
         }
         ActionKind::Partitioning => (INPLACE, AlterReason::PartitionChanged),
+        ActionKind::SystemVersioning if begins_with(clause, &["DROP"]) => (INPLACE_SHARED, AlterReason::SystemVersioningDropped),
         ActionKind::SystemVersioning => (COPY, AlterReason::SystemVersioningAdded),
         ActionKind::Opaque => return None,
         // MySQL supports INSTANT for fewer changes. (Manual 8.4, 17.12.1)

@@ -28,6 +28,7 @@ pub static RULE: Rule = Rule {
     flagged: &[
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, x text);", "ALTER TABLE t ADD FULLTEXT INDEX f (x);"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD n int AUTO_INCREMENT UNIQUE;"]),
+        mysql(&["CREATE TABLE t (a int) WITH SYSTEM VERSIONING;", "ALTER TABLE t DROP SYSTEM VERSIONING;"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD n int, ALGORITHM=INPLACE, LOCK=EXCLUSIVE;"]),
         mysql(&[
             "CREATE TABLE t (id int PRIMARY KEY, n int, x text, KEY i (n), FULLTEXT KEY f (x));",

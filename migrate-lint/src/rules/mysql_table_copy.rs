@@ -46,6 +46,8 @@ pub static RULE: Rule = Rule {
             "ALTER TABLE t ADD z varchar(40) DEFAULT (uuid());",
         ]),
         mysql(&["CREATE TABLE t (a int, v int AS (a + 1) VIRTUAL);", "ALTER TABLE t ADD z int FIRST;"]),
+        mysql(&["CREATE TABLE t (a int, b int, s int AS (a + 1) STORED);", "ALTER TABLE t MODIFY b int NOT NULL;"]),
+        mysql(&["CREATE TABLE t (a int, b int, s int AS (a + 1) STORED);", "ALTER TABLE t ADD PRIMARY KEY (b);"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY);", "ALTER TABLE t ADD z char(36) DEFAULT uuid();"]),
         mysql(&["CREATE TABLE t (id int PRIMARY KEY, a int, x int, b int AS (a+1) VIRTUAL, KEY(b));", "ALTER TABLE t DROP x;"]),
         mysql(&[
