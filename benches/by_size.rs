@@ -349,6 +349,20 @@ const LISTS: &[Case] = &[
     ("EXECUTE with quotes in one DO", |n| {
         format!("DO $$ BEGIN {} END $$;\n", each(n, "EXECUTE 'ALTER TABLE t ADD a# text DEFAULT ''x'''; "))
     }),
+    ("ELSIF in one DO", |n| {
+        let branches = each(n, "ELSIF x = # THEN ALTER TABLE t ADD COLUMN a# int; ");
+        format!("DO $$ DECLARE x int; BEGIN IF x = 0 THEN NULL; {branches} END IF; END $$;\n")
+    }),
+    ("variables in one SET", |n| format!("SET @a0 = 1{};\n", chain(n, ", @a# = @a@ + #"))),
+    ("FOREIGN KEY of many columns", |n| {
+        let columns = each(n, ", a#");
+        format!(
+            "CREATE TABLE p (id int{types}, PRIMARY KEY (id{columns}));\n\
+             CREATE TABLE t (id int{types}, FOREIGN KEY (id{columns}) REFERENCES p (id{columns}));\n",
+            types = each(n, ", a# int")
+        )
+    }),
+    ("ALTER of a table that is missing", |n| each(n, "CREATE TABLE t# (id int);\nALTER TABLE zzz ADD a# int;\n")),
     ("DROP VIEW of external views", |n| each(n, "DROP VIEW v#;\n")),
     ("DROP TYPE of external types", |n| each(n, "DROP TYPE e#;\n")),
     ("DROP INDEX of external indexes", |n| each(n, "DROP INDEX i#;\n")),

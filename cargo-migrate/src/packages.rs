@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
     let mut projects = discover(context)?;
     match (&context.global.service, projects.as_mut_slice()) {
-        (Some(service), _) if service.trim() != service || service.is_empty() || service.contains(char::is_control) => {
+        (Some(service), _) if !settings::is_service_name(service) => {
             return Err(CommandError::usage(format!("`{}` is not a valid service name", service.escape_debug()))
                 .help("use a name without control characters or surrounding white space, such as `--service billing`"));
         }
@@ -31,6 +31,11 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
                 .help("select one package: `-p NAME`"));
         }
         (None, _) => {}
+    }
+    // The name of a folder.
+    if let Some(project) = projects.iter().find(|project| !settings::is_service_name(&project.service)) {
+        let message = format!("`{}` is not a valid service name", project.service.escape_debug());
+        return Err(CommandError::usage(message).help("set `service` in `migrate.toml`, or use `--service NAME`"));
     }
     let mut services: Vec<&Project> = projects.iter().collect();
     services.sort_by(|left, right| left.service.cmp(&right.service));

@@ -11,7 +11,7 @@ use std::cell::Cell;
 pub static FILE_TOO_COMPLEX: Code = Code::new(
     "file-too-complex",
     "The statements of a file concern so many objects that `lint` would need minutes to check them: a thousand changes of a table that a \
-     thousand views read, for example. `lint` limits its work for each file to about one million objects, and 20 more for each byte of the file. After this limit, the rest of the file is not checked, and the checks of later files do not know what this rest changes. Split \
+     thousand views read, for example. `lint` limits its work for each file to about one million objects, and 20 more for each byte of the file; for all files together, it is limited to five million, and 20 more for each byte. After this limit, the rest of the file is not checked, and the checks of later files do not know what this rest changes. Split \
      the file, or drop the dependent objects before the changes and create them again after.",
 );
 
@@ -20,19 +20,29 @@ pub static FILE_TOO_COMPLEX: Code = Code::new(
 pub struct Effort {
     spent: Cell<usize>,
     limit: usize,
+    /// What its size allows the file.
+    for_size: usize,
+    /// What all later files together may cost beyond what their sizes allow.
+    reserve: usize,
+    /// The number of searches through all objects.
+    searches: Cell<usize>,
 }
 
 /// What each file may cost, and what it may cost more for each byte of its text. Ordinary statements cost about one unit for
 /// each byte.
 const PER_FILE: usize = 1_000_000;
 const PER_BYTE: usize = 20;
+/// What all files together may cost beyond what their sizes allow: many small files may cost no more than a few.
+const RESERVE: usize = 5 * PER_FILE;
+/// How many searches through all objects a file may cause.
+const SEARCHES: usize = 100;
 
 /// The cost of an object that is changed.
 pub const CHANGE: usize = 8;
 /// The cost of a name that a changed object mentions, such as the type of a column.
 pub const MENTION: usize = 2;
 /// The cost of a part of a table that another table gets with `LIKE` or `INHERITS`: some hundred bytes.
-pub const COPY: usize = 16;
+pub const COPY: usize = 32;
 /// How many statements of the file, held locks, or parts of a table are looked at for the cost of one object.
 pub const GLANCES: usize = 8;
 /// How many bytes of a block are searched for the cost of one object.
@@ -49,7 +59,26 @@ impl Default for Effort {
 impl Effort {
     /// The limit for a file of this size.
     pub fn for_file(bytes: usize) -> Self {
-        Effort { spent: Cell::new(0), limit: PER_FILE + PER_BYTE * bytes }
+        Effort::with_reserve(bytes, RESERVE)
+    }
+
+    /// The limit for a file of this size after this one.
+    #[must_use]
+    pub fn next_file(&self, bytes: usize) -> Self {
+        let beyond_size = self.spent.get().saturating_sub(self.for_size);
+        Effort::with_reserve(bytes, self.reserve.saturating_sub(beyond_size))
+    }
+
+    fn with_reserve(bytes: usize, reserve: usize) -> Self {
+        let for_size = PER_BYTE * bytes;
+        let limit = for_size + PER_FILE.min(reserve);
+        Effort { spent: Cell::new(0), limit, for_size, reserve, searches: Cell::new(0) }
+    }
+
+    /// May another search through all objects begin?
+    pub fn may_search(&self) -> bool {
+        self.searches.set(self.searches.get() + 1);
+        self.searches.get() <= SEARCHES
     }
 
     /// Counts some work.
@@ -144,6 +173,24 @@ mod tests {
         let line = |finding: &Finding| finding.place.as_ref().and_then(|place| Some(place.span.as_ref()?.position.line));
         assert!(stopped.len() == 1 && line(stopped[0]).is_some_and(|line| line > count + 100), "{stopped:?}");
         assert!(findings(&start).iter().all(|finding| finding.code.name != "file-too-complex"));
+    }
+
+    /// Many small files cost no more than a few: each has less than the limit of one file, together they have more.
+    #[test]
+    fn files_together_have_a_limit() {
+        let table = format!("CREATE TABLE t (id int{});", each(1_000, ", a# int"));
+        let copies = each(25, "CREATE TABLE f@_# (LIKE t);\n");
+        let migration = |number: usize| {
+            let text = if number == 1 { table.clone() } else { copies.replace('@', &number.to_string()) };
+            let script = script(&text, Dialect::Postgres);
+            Migration::new(number.to_string().parse().unwrap(), "x", script, None)
+        };
+        let too_complex = |count: usize| {
+            let history: Vec<Migration> = (1..=count).map(migration).collect();
+            let findings = lint(&history, &LintOptions::new(Dialect::Postgres));
+            findings.iter().filter(|finding| finding.code.name == "file-too-complex").count()
+        };
+        assert_eq!((too_complex(5), too_complex(12)), (0, 5));
     }
 
     #[test]

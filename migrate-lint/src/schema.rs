@@ -168,7 +168,7 @@ impl Schema {
 
     /// Begins a file of this size.
     pub fn begin_file(&mut self, bytes: usize) {
-        self.effort = Effort::for_file(bytes);
+        self.effort = self.effort.next_file(bytes);
     }
 
     /// What the statements of the current file have cost.

@@ -138,6 +138,11 @@ pub trait Address: fmt::Debug + Send + Sync {
     fn is_in_memory(&self) -> bool {
         false
     }
+
+    /// Where the connection leads, if parameters of the URL override its host, port, user or database.
+    fn destination(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Opening a backend.

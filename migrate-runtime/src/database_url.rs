@@ -91,7 +91,8 @@ impl FromStr for DatabaseUrl {
         let address = parse(&text).map_err(|AddressError { message, help }| {
             if help.is_empty() { invalid(&message) } else { help.into_iter().fold(rejected(&message), Error::help) }
         })?;
-        Ok(DatabaseUrl { masked: mask(&text), text: text.into(), scheme, entry, address: address.into() })
+        let masked = address.destination().map_or_else(|| mask(&text), |destination| format!("{scheme}://{destination}"));
+        Ok(DatabaseUrl { masked, text: text.into(), scheme, entry, address: address.into() })
     }
 }
 
@@ -233,6 +234,16 @@ mod tests {
             assert!(!format!("{url} {url:?}").contains("secret"), "{url:?}");
         }
         assert!(parse("sqlite::memory:").unwrap().is_in_memory());
+        // What is shown is where the connection leads.
+        for (text, shown) in [
+            ("postgres://a:secret@x/y?host=127.0.0.1&port=5433&dbname=z&user=b", "postgres://b@127.0.0.1:5433/z"),
+            ("postgresql://a@x:5433/y?dbname=z", "postgresql://a@x:5433/z"),
+            ("postgres://a@x/y?host=/run/pg", "postgres://a@/y?host=/run/pg"),
+            ("postgres://a:secret@x/y?sslmode=require", "postgres://a@x/y"),
+            ("mysql://a:secret@x/y?socket=/run/db.sock", "mysql://a@/y?socket=/run/db.sock"),
+        ] {
+            assert_eq!(parse(text).unwrap().to_string(), shown, "{text}");
+        }
         for text in [
             "",
             "shop.db",

@@ -629,7 +629,7 @@ async fn run_steps(
         });
         absent.forget_defined(step.script());
         let is_last = at + 1 == plan.steps.len();
-        if session == StepSession::Changed && !is_last && renew(backend, history_sql, options, report).await? {
+        if session == StepSession::Changed && !is_last && renew(backend, history_sql, history, options, report).await? {
             return Ok(Outcome::PlanAgain);
         }
     }
@@ -662,11 +662,12 @@ async fn triggers_of(
     absent.triggers_of(backend, script, next.iter().filter_map(Step::script)).await
 }
 
-/// Gives the next step a session in which no script has run. True if the lock was released with the old session: another
-/// process may have migrated since.
+/// Gives the next step a session in which no script has run. True if another process has migrated since: the lock may have been
+/// released with the old session.
 async fn renew(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
+    history: &History,
     options: &RunOptions,
     report: &RunReport,
 ) -> Result<bool, Error> {
@@ -678,7 +679,10 @@ async fn renew(
         RenewedSession::Locked => Ok(false),
         RenewedSession::Unlocked => {
             acquire_lock(backend, history_sql, options).await.map_err(|error| report.add_to(error))?;
-            Ok(true)
+            let is_unchanged = summary::is_unchanged(backend, history_sql, history).await;
+            is_unchanged
+                .map(|is_unchanged| !is_unchanged)
+                .map_err(|error| report.add_to(error.into_history_error("cannot read the history")))
         }
     }
 }

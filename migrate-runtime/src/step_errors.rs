@@ -305,7 +305,9 @@ fn help_for_code(code: Option<&str>, message: &str) -> &'static str {
     match code {
         // query_canceled has one code for a time-out and for a user's request; only the message tells them apart.
         Some("57014") if message.contains("statement timeout") => ALLOW_MORE_TIME,
-        Some("1969" | "3024") => ALLOW_MORE_TIME,
+        Some("1969" | "3024") => {
+            "allow more time (`-- migrate: timeout 1h` at the top of the file; if the limit is that of the account, `ALTER USER`), or split the migration"
+        }
         Some("55P03" | "1205") => "wait until the sessions that hold the lock have finished, or choose a time of low traffic",
         Some("42501" | "1044" | "1142" | "1227") => "grant this database user the missing privilege, or correct the file",
         // PostgreSQL, MySQL and MariaDB, SQLite.

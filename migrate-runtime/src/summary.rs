@@ -31,23 +31,56 @@ pub enum Currency {
 /// # Errors
 /// When the server rejects the query for another reason, or the connection is lost.
 pub async fn currency(backend: &mut dyn Backend, history_sql: &HistorySql, set: &MigrationSet) -> Result<Currency, BackendError> {
-    let rows =
-        match session::read(backend, history_sql, &[HistoryTable::Versions, HistoryTable::Records], &history_sql.select_tally())
-            .await
-        {
-            Err(error) if backend.is_missing_column(&error) => return Ok(Currency::Unknown),
-            rows => rows?,
-        };
     let (count, checksums) = set.tally();
-    let expected = [set.digest().to_string(), count.to_string(), checksums.to_string()];
-    let Some(row) = rows.and_then(|rows| rows.into_iter().next()) else { return Ok(Currency::Unknown) };
-    let is_same = row.iter().take(3).map(Option::as_deref).eq(expected.iter().map(|text| Some(text.as_str())));
-    let has_others = row.get(3).is_none_or(|others| others.as_deref() != Some("0"));
-    Ok(match (is_same, has_others) {
+    let Some(tally) = tally(backend, history_sql).await? else { return Ok(Currency::Unknown) };
+    let has_others = tally.others.as_deref() != Some("0");
+    Ok(match (tally.is(set.digest().to_string(), count, checksums), has_others) {
         (false, _) => Currency::Different,
         (true, false) => Currency::Current,
         (true, true) => Currency::BesidePartial,
     })
+}
+
+/// Does the database contain exactly this history, by the same query? For a run that has released the lock for a moment.
+///
+/// # Errors
+/// When the server rejects the query for another reason, or the connection is lost.
+pub async fn is_unchanged(backend: &mut dyn Backend, history_sql: &HistorySql, history: &History) -> Result<bool, BackendError> {
+    let (mut count, mut checksums) = (0, 0);
+    for record in history.applied() {
+        (count, checksums) = (count + 1, checksums + u64::from(record.checksum.leading()));
+    }
+    let others = (history.records().len() - count).to_string();
+    let tally = tally(backend, history_sql).await?;
+    Ok(tally.is_some_and(|tally| tally.is(digest_text(history), count, checksums) && tally.others == Some(others)))
+}
+
+/// What one query says about the records and their summary.
+struct Tally {
+    /// The digest of the summary, the number of the applied records, and the sum of the leading digits of their checksums.
+    applied: Vec<Option<String>>,
+    /// The number of the other records.
+    others: Option<String>,
+}
+
+impl Tally {
+    fn is(&self, digest: String, count: usize, checksums: u64) -> bool {
+        self.applied == [Some(digest), Some(count.to_string()), Some(checksums.to_string())]
+    }
+}
+
+/// `None` if there is no summary: the tables do not exist, or they belong to something else.
+async fn tally(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Option<Tally>, BackendError> {
+    let tables = [HistoryTable::Versions, HistoryTable::Records];
+    let rows = match session::read(backend, history_sql, &tables, &history_sql.select_tally()).await {
+        Err(error) if backend.is_missing_column(&error) => return Ok(None),
+        rows => rows?,
+    };
+    Ok(rows.and_then(|rows| rows.into_iter().next()).map(|mut row| {
+        let others = (row.len() > 3).then(|| row.swap_remove(3)).flatten();
+        row.truncate(3);
+        Tally { applied: row, others }
+    }))
 }
 
 /// Writes the summary again if it is not that of the records. Only a run without pending migrations needs this: every step of

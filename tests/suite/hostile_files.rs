@@ -391,3 +391,15 @@ fn hidden_characters_are_shown() {
         assert!(!outcome.stderr.contains(raw) && outcome.stderr.contains("\\u{"), "{arguments:?}: {}", outcome.stderr);
     }
 }
+
+/// The name of a service is printed on lines of its own: a line break in it would look like other output.
+#[test]
+fn the_name_of_a_service_is_one_line() {
+    for name in [r"shop\n        Done `shop`", r"a\u001b[2J", r"a\u202eb", " a", ""] {
+        let folder = TestFolder::new(&[("001_a.sql", "CREATE TABLE a (n integer);\n")]);
+        folder.write("migrate.toml", &format!("service = \"{name}\"\ndatabase = \"sqlite\"\n"));
+        let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db").run(&["check"]);
+        assert!(outcome.code == 4 && outcome.stderr.contains("bad-setting"), "{name}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("\n        Done"), "{name}: {}", outcome.stderr);
+    }
+}

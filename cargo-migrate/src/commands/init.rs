@@ -65,9 +65,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         created.push(relative_paths::shown_path(&lock_path));
     }
     let hook_created = arguments.ci.then(|| write_ci(&project, &mut created)).transpose()?;
-    for name in &created {
-        context.output.status("Created", name);
-    }
+    created.iter().for_each(|name| context.output.status("Created", name));
     if hook_created == Some(true) {
         context.output.message("enable the hook: `git config core.hooksPath .githooks`");
     }

@@ -57,11 +57,8 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
                 context.output.status("Verified", &text);
             }
             (true, count, _) => {
-                let state = if status.activity() == Activity::Running { "being executed" } else { "partially applied" };
-                let count = format!("{} {} {state}", count_migrations(count), is_are(count));
-                let text =
-                    format!("`{}`: {applied} applied, all match the files; {count}: see `cargo migrate status`", service.name);
-                context.output.message(text);
+                let text = partial_text(count, status.activity() == Activity::Running);
+                context.output.message(format!("`{}`: {applied} applied, all match the files; {text}", service.name));
             }
         }
         verified.push(json!({
@@ -77,4 +74,10 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
         context.output.json(&json!({ "services": verified }));
     }
     Ok(if clean { Exit::Done } else { Exit::HistoryMismatch })
+}
+
+/// So many migrations are not complete, in words.
+fn partial_text(count: usize, is_running: bool) -> String {
+    let state = if is_running { "being executed" } else { "partially applied" };
+    format!("{} {} {state}: see `cargo migrate status`", count_migrations(count), is_are(count))
 }

@@ -131,9 +131,7 @@ impl AlterReason {
             AlterReason::PrimaryKeyCollationChanged => "the collation of the primary key changes",
             AlterReason::TableRebuilt => "the table is rebuilt",
             AlterReason::TableWithIndexedVirtualRebuilt => "a table with an indexed virtual column is rebuilt",
-            AlterReason::TableWithSpecialIndexRebuilt => {
-                "a table with a FULLTEXT or SPATIAL index, or with an index on a virtual column, is rebuilt"
-            }
+            AlterReason::TableWithSpecialIndexRebuilt => "a table with a FULLTEXT, SPATIAL or virtual column index is rebuilt",
             AlterReason::TableConverted => "the character set of the whole table is converted",
             AlterReason::RowsReordered => "the rows are reordered",
             AlterReason::EngineChanged => "the storage engine changes",

@@ -36,6 +36,7 @@ pub static RULE: Rule = Rule {
         ]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c int;"]),
         postgres(&["CREATE TABLE t (a int); ALTER TABLE t ADD c int NOT NULL;"]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int NOT NULL;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t ADD COLUMN c int NOT NULL DEFAULT 0;"]),
         postgres(&["CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);", "ALTER TABLE t ADD COLUMN c serial NOT NULL;"]),
     ],
@@ -45,7 +46,11 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     let is_sqlite = context.schema.dialect() == Dialect::Sqlite;
     for (table, action, range) in context.actions() {
-        let ActionKind::AddColumn { column, .. } = action else { continue };
+        let ActionKind::AddColumn { column, if_not_exists } = action else { continue };
+        let exists = || context.relation(&table).is_some_and(|relation| relation.has_column(&column.name));
+        if *if_not_exists && !context.schema.is_opaque() && exists() {
+            continue;
+        }
         let lacks_default = column.default.clone().is_none_or(|default| context.sql[default].trim().eq_ignore_ascii_case("null"));
         let is_serial = column.ty.as_ref().is_some_and(|ty| ty.name.ends_with("serial"));
         if column.not_null

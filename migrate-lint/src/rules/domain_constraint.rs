@@ -44,6 +44,9 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
         |cause| matches!(cause, Cause::Domain),
         |impact| format!("checking the domain constraint scans `{}` and blocks writes to it", impact.table),
     );
+    if scans.is_empty() {
+        return;
+    }
     // PostgreSQL cannot validate a constraint of a domain under a weaker lock.
     let validates = context.sql.to_ascii_uppercase().contains("VALIDATE");
     findings.all.extend(scans.into_iter().map(|finding| {

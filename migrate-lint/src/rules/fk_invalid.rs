@@ -9,6 +9,7 @@ use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Level;
 use migrate_model::syntax::{Syntax, Type};
+use std::collections::BTreeSet;
 
 /// Flags foreign keys that reference columns without a matching key, or columns of an incompatible type.
 pub static RULE: Rule = Rule {
@@ -247,8 +248,9 @@ fn is_key(parent: &Relation, targets: &[String], dialect: Dialect) -> bool {
             });
             let indexes =
                 parent.indexes.iter().filter(|index| index.unique && !index.partial_or_expression).map(|index| &index.columns);
+            let targets: BTreeSet<String> = targets.iter().map(|target| target.to_ascii_lowercase()).collect();
             let covers_targets = |key: &Vec<String>| {
-                key.len() == targets.len() && key.iter().all(|column| targets.iter().any(|target| is_same(column, target)))
+                key.len() == targets.len() && key.iter().all(|column| targets.contains(&column.to_ascii_lowercase()))
             };
             keys.chain(indexes).any(covers_targets)
         }

@@ -236,7 +236,7 @@ fn report_dropped_tables(context: &StatementContext<'_>, findings: &mut RuleFind
 /// Reports a table that no migration creates, if a known table has a similar name. Without a similar name, the table may have
 /// been created outside the migrations.
 fn misspelled_table(context: &StatementContext<'_>, table: &ObjectName) -> Option<RuleFinding> {
-    if context.schema.is_dropped(table) {
+    if context.schema.is_dropped(table) || !context.schema.effort().may_search() {
         return None;
     }
     let names: Vec<&str> = context.schema.relations().map(|(key, _)| key.name()).collect();
@@ -256,7 +256,8 @@ fn missing_key_column(table: &CreateTable) -> Option<RuleFinding> {
         syntax::ConstraintKind::Foreign { columns, .. } => Some(columns),
         _ => None,
     });
-    let has = |name: &String| table.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    let names: BTreeSet<String> = table.columns.iter().map(|column| column.name.to_ascii_lowercase()).collect();
+    let has = |name: &String| names.contains(&name.to_ascii_lowercase());
     let indexes = table.indexes.iter().map(|index| &index.columns);
     let missing =
         columns.chain(indexes).flatten().find(|name| !has(name)).filter(|_| lists_all_columns && !table.columns.is_empty())?;

@@ -13,6 +13,7 @@ use crate::origins;
 use crate::place::{Place, SourceText};
 use crate::run_settings::RunSettings;
 use crate::suggestion::nearest;
+use crate::visible;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -69,16 +70,21 @@ pub struct Setting {
 const DURATION: &str = "a duration with a unit, such as `\"500ms\"`, `\"3s\"` or `\"30m\"`";
 const TABLE_NAME: &str = "the name of a table";
 
+/// Can a service have this name? It is printed on lines of its own, so that a line break in it would look like other output.
+pub fn is_service_name(name: &str) -> bool {
+    !name.is_empty() && name.trim() == name && !name.contains(|letter: char| letter.is_control() || visible::is_hidden(letter))
+}
+
 /// All keys of `migrate.toml`, in the order of the documents. `[rules]` also takes the name of every safety rule.
 pub static SETTINGS: &[Setting] = &[
     Setting {
         table: "",
         key: "service",
-        values: "a non-empty name",
+        values: "a name without control characters or surrounding white space",
         default: "the package name",
         meaning: "the name of the service; its history is stored under this name",
         read: |parser, settings, value, setting| {
-            let name = |name: &str| (!name.trim().is_empty()).then(|| name.to_owned());
+            let name = |name: &str| is_service_name(name).then(|| name.to_owned());
             settings.service = parser.parse(value, setting, name);
         },
     },
@@ -432,7 +438,7 @@ impl SettingsParser<'_> {
         let parsed = read(&text);
         if parsed.is_none() {
             let help = format!("write {}", setting.values());
-            self.report(value.span(), format!("`{text}` is not a valid value"), Some(help));
+            self.report(value.span(), format!("`{}` is not a valid value", visible::one_line(&text)), Some(help));
         }
         parsed
     }

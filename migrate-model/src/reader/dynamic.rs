@@ -121,9 +121,10 @@ impl DynamicTexts {
 
     fn forget_assigned(&mut self, cursor: &Cursor<'_>) {
         let tokens = cursor.rest();
+        let into = tokens.iter().position(|token| token.is_word(cursor.sql, "INTO"));
         for at in (1..tokens.len()).filter(|at| tokens[at - 1].is_symbol(cursor.sql, b'@')) {
-            let is_assigned = tokens.get(at + 1).is_some_and(|next| next.is_symbol(cursor.sql, b':'))
-                || tokens[..at].iter().any(|token| token.is_word(cursor.sql, "INTO"));
+            let is_assigned =
+                tokens.get(at + 1).is_some_and(|next| next.is_symbol(cursor.sql, b':')) || into.is_some_and(|into| into < at);
             if let Some(texts) = self.variables.get_mut(&key(tokens[at].text(cursor.sql))).filter(|_| is_assigned) {
                 texts.has_unknown = true;
             }

@@ -75,6 +75,11 @@ struct MySqlAddress {
 
 #[async_trait]
 impl Address for MySqlAddress {
+    fn destination(&self) -> Option<String> {
+        let socket = self.options.get_socket()?.display();
+        Some(format!("{}@/{}?socket={socket}", self.options.get_username(), self.options.get_database().unwrap_or_default()))
+    }
+
     async fn open(&self, _: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error> {
         self.files.check().map_err(|error| not_connected(url, error))?;
         let connection = in_time(url, self.options.connect()).await?;

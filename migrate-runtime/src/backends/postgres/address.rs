@@ -117,7 +117,9 @@ fn address(url: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Pg
     // sqlx would read a file with an empty name; a text without certificates adds none.
     let options = if has_root_certificate { options } else { options.ssl_root_cert_from_pem(Vec::new()) };
     let mode = tls_mode(options.get_ssl_mode(), has_root_certificate);
-    Ok(PgAddress { options: options.ssl_mode(mode), files })
+    let is_overridden = ["host", "port", "user", "dbname"].into_iter().any(|name| parameters.get(name).is_some());
+    let destination = is_overridden.then(|| destination(&options));
+    Ok(PgAddress { options: options.ssl_mode(mode), files, destination })
 }
 
 /// What libpq means by a mode: `require` with the certificates of authorities verifies the server, as `verify-ca` does
@@ -135,10 +137,25 @@ fn tls_mode(mode: PgSslMode, has_root_certificate: bool) -> PgSslMode {
 struct PgAddress {
     options: PgConnectOptions,
     files: CertificateFiles,
+    /// Where the connection leads, if parameters override a part of the URL.
+    destination: Option<String>,
+}
+
+/// Where the connection leads, as the part of a URL after the scheme.
+fn destination(options: &PgConnectOptions) -> String {
+    let (user, database) = (options.get_username(), options.get_database().unwrap_or_default());
+    match options.get_socket() {
+        Some(socket) => format!("{user}@/{database}?host={}", socket.display()),
+        None => format!("{user}@{}:{}/{database}", options.get_host(), options.get_port()),
+    }
 }
 
 #[async_trait]
 impl Address for PgAddress {
+    fn destination(&self) -> Option<String> {
+        self.destination.clone()
+    }
+
     async fn open(&self, _: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error> {
         self.files.check().map_err(|error| not_connected(url, error))?;
         let (connection, connector): (_, PgConnector) = in_time(url, connector::open(self.options.clone())).await?;
