@@ -27,7 +27,7 @@ pub enum Command {
     Redo(redo::Arguments),
     /// Show which migrations are applied
     Status(status::Arguments),
-    /// Compare the SQL that was applied with the current files
+    /// Compare the current files with the SQL that was applied
     Verify(verify::Arguments),
     /// Show what `up` or a revert would do
     Plan(plan::Arguments),

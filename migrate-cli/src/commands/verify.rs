@@ -11,7 +11,7 @@ use migrate_model::plural::is_are;
 use migrate_runtime::{Activity, Divergence, MigrationState, Migrator};
 use serde_json::json;
 
-/// Compare the SQL that was applied with the current files
+/// Compare the current files with the SQL that was applied
 #[derive(Debug, Args)]
 pub struct Arguments {}
 
