@@ -2,7 +2,8 @@
 //! pool of two, and on a Galera cluster of three nodes.
 
 use migrate_runtime::{ErrorKind, LockStrategy, Migrator};
-use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder, galera, pgbouncer};
+use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder, galera, pgbouncer, until};
+use sqlx::Connection;
 use std::process::{Child, Stdio};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -260,6 +261,13 @@ async fn a_node_that_is_killed_during_a_run() {
     let outcome = Outcome::of(running.wait_with_output().unwrap());
     assert_ne!(outcome.code, 0, "{}", outcome.stderr);
     assert!(outcome.stderr.contains("error[connection-lost]"), "{}", outcome.stderr);
+    // Until the other nodes have given up the killed one, they answer nothing.
+    let nodes = async || -> Option<String> {
+        let mut connection = sqlx::MySqlConnection::connect(&database.url).await.ok()?;
+        let size = "SELECT variable_value FROM information_schema.global_status WHERE variable_name = 'wsrep_cluster_size'";
+        sqlx::query_scalar(size).fetch_one(&mut connection).await.ok()
+    };
+    until(async || nodes().await.as_deref() == Some("2")).await.expect("the other two nodes are a cluster");
     at(1).ok(&["up"]);
     assert_eq!(database.value("SELECT count(*) FROM migration_events WHERE event = 'applied'").await, "200");
     assert_eq!(database.value("SELECT count(*) FROM t").await, "159");
