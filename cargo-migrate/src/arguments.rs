@@ -12,16 +12,16 @@ pub struct Global {
     #[arg(short = 'D', long, global = true, value_name = "URL", help_heading = "Global options")]
     pub database_url: Option<String>,
     /// Read the migrations from this folder, not from a cargo package
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options", conflicts_with_all = ["package", "workspace"])]
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub source: Option<PathBuf>,
     /// Name of the service: the database records the applied migrations under this name [default: `service` in `migrate.toml`, else the package name or, with `--source`, the name of the folder]
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub service: Option<String>,
     /// SQL dialect of the migrations; overrides `migrate.toml`
     #[arg(long, global = true, value_name = "postgres|mysql|mariadb|sqlite", help_heading = "Global options", value_parser = dialect)]
     pub dialect: Option<DialectArgument>,
     /// Select a package of the workspace; can be repeated
-    #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options", conflicts_with = "workspace")]
+    #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub package: Vec<String>,
     /// Select every package of the workspace that has migrations
     #[arg(long, global = true, help_heading = "Global options")]
@@ -36,12 +36,12 @@ pub struct Global {
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
     /// Show details: `lint` also shows findings of level `note` and lists every occurrence of a finding; `lock` also lists the newly locked files
-    #[arg(short, long, global = true, help_heading = "Global options", conflicts_with = "quiet")]
+    #[arg(short, long, global = true, help_heading = "Global options")]
     pub verbose: bool,
 }
 
 impl Global {
-    /// Two options that exclude each other. The parser finds them only if both are on the same side of the command.
+    /// Two options that exclude each other. `conflicts_with` would find them only if both are on the same side of the command.
     pub fn conflict(&self) -> Option<[&'static str; 2]> {
         let has_package = !self.package.is_empty();
         let conflicts = [

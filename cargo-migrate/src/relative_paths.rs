@@ -19,6 +19,8 @@ pub fn shown_path(path: &Path) -> String {
     from_current_folder(path).unwrap_or_else(|| path.display().to_string())
 }
 
+/// `None` if the path is not in the current folder, or if that folder cannot be determined: then a path that is certainly right is
+/// shown, although it is longer.
 fn from_current_folder(path: &Path) -> Option<String> {
     let path = std::path::absolute(path).ok()?;
     let relative = path.strip_prefix(std::env::current_dir().ok()?).ok()?;

@@ -2,7 +2,7 @@
 
 mod grouping;
 mod history_parts;
-pub(crate) mod script_parser;
+mod script_parser;
 mod session_state;
 
 use self::grouping::group_by_rule;
@@ -25,6 +25,7 @@ use crate::statement_index::StatementIndex;
 use migrate_model::checksum::Checksum;
 use migrate_model::dialect::Dialect;
 use migrate_model::directives;
+use migrate_model::files::parallel;
 use migrate_model::finding::{Finding, Level};
 use migrate_model::migration::Migration;
 use migrate_model::place::{Place, SourceText};
@@ -34,8 +35,6 @@ use migrate_model::syntax::{Control, Syntax};
 use migrate_model::target::Direction;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
-use std::panic::resume_unwind;
-use std::thread;
 use std::time::Duration;
 
 /// Which migrations are checked, against which rules and which server.
@@ -125,13 +124,6 @@ pub struct LintResult {
     pub fix_targets: Vec<FixTarget>,
 }
 
-impl LintResult {
-    fn append(&mut self, later: LintResult) {
-        self.findings.extend(later.findings);
-        self.fix_targets.extend(later.fix_targets);
-    }
-}
-
 /// Checks migrations, which must be in version order.
 pub fn lint(history: &[Migration], options: &LintOptions) -> Vec<Finding> {
     lint_with_targets(history, options).findings
@@ -139,37 +131,18 @@ pub fn lint(history: &[Migration], options: &LintOptions) -> Vec<Finding> {
 
 /// Like [`lint`], with the places that `fix` needs.
 pub fn lint_with_targets(history: &[Migration], options: &LintOptions) -> LintResult {
-    lint_parts(history, options, history_parts::divide(history))
+    lint_parts(history, options, &history_parts::divide(history))
 }
 
-/// The stack of a thread: as large as that of the main thread on Linux.
-const STACK_BYTES: usize = 8 << 20;
-
 /// Checks the parts of a history at the same time.
-fn lint_parts(history: &[Migration], options: &LintOptions, mut parts: Vec<Range<usize>>) -> LintResult {
-    let Some(last) = parts.pop() else { return LintResult::default() };
-    let lint_part = |part: Range<usize>| Linter::new(&history[..part.end], options).check(part.start);
-    thread::scope(|scope| {
-        let lint_part = &lint_part;
-        // If the system refuses a thread, the part is checked below.
-        let threads: Vec<_> = parts
-            .into_iter()
-            .map(|part| {
-                let of_thread = part.clone();
-                (thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, move || lint_part(of_thread)).ok(), part)
-            })
-            .collect();
-        let last = lint_part(last);
-        let mut result = LintResult::default();
-        for (thread, part) in threads {
-            result.append(match thread {
-                Some(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
-                None => lint_part(part),
-            });
-        }
-        result.append(last);
-        result
-    })
+fn lint_parts(history: &[Migration], options: &LintOptions, parts: &[Range<usize>]) -> LintResult {
+    let lint_part = |part: &Range<usize>| Linter::new(&history[..part.end], options).check(part.start);
+    let mut all = LintResult::default();
+    for result in parallel::map_in_batches(parts, 1, lint_part) {
+        all.findings.extend(result.findings);
+        all.fix_targets.extend(result.fix_targets);
+    }
+    all
 }
 
 /// A rule that is enabled, with its configured level.

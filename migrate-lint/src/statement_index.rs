@@ -100,15 +100,22 @@ fn words_of(text: &str) -> impl Iterator<Item = String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lint::script_parser;
+    use crate::relation::HistoryPoint;
     use migrate_model::dialect::Dialect;
 
     #[test]
     fn statements_are_found_by_all_of_their_words() {
         let text = "CREATE TABLE a (id int); DROP TABLE \"my-Table\"; DO $$ BEGIN DROP TABLE a; END $$; SELECT 'É b_c';";
         let script = Script::read(text.to_owned(), "1.sql", Dialect::Postgres).0;
-        let statements = script_parser::parse(&script, 0, Dialect::Postgres, &mut 0);
-        assert_eq!(statements.iter().filter(|statement| statement.in_block).count(), 1);
+        let parsed = |(statement, in_block)| ParsedStatement {
+            statement,
+            syntax: Syntax::Other,
+            point: HistoryPoint { migration: 0, transaction: 0 },
+            in_transaction: true,
+            in_block,
+            branch: None,
+        };
+        let statements = [(0, false), (1, false), (2, false), (2, true), (3, false)].map(parsed);
         let index = StatementIndex::new(&script, &statements);
         let with = |words: &[&str]| index.with_words(words, 0..5).collect::<Vec<_>>();
         // Number 3 is inside the block.

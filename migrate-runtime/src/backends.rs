@@ -140,9 +140,22 @@ pub trait Address: fmt::Debug + Send + Sync {
     }
 
     /// Where the connection leads, if parameters of the URL override its host, port, user or database.
-    fn destination(&self) -> Option<String> {
+    fn destination(&self) -> Option<Destination> {
         None
     }
+}
+
+/// Where a connection leads.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// The user.
+    pub user: String,
+    /// The host with the port, or the path of a socket, which contains a `/`.
+    pub server: String,
+    /// The parameter of a URL that names a socket.
+    pub socket_parameter: &'static str,
+    /// The database; empty if the server chooses it.
+    pub database: String,
 }
 
 /// Opening a backend.

@@ -1,6 +1,6 @@
 //! The URL of a database: parsed once, shown without its password.
 
-use crate::backends::{self, Address, AddressError, BackendEntry};
+use crate::backends::{self, Address, AddressError, BackendEntry, Destination};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_model::dialect::Dialect;
@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// The URL of a database.
 ///
-/// `Display` and `Debug` show it without its password and parameters; the whole text is never printed.
+/// `Display` and `Debug` show it without its password and parameters; if parameters override its host, port, user or database, they
+/// show where the connection leads. The whole text is never printed.
 ///
 /// ```
 /// # fn main() -> Result<(), migrate_runtime::Error> {
@@ -91,7 +92,7 @@ impl FromStr for DatabaseUrl {
         let address = parse(&text).map_err(|AddressError { message, help }| {
             if help.is_empty() { invalid(&message) } else { help.into_iter().fold(rejected(&message), Error::help) }
         })?;
-        let masked = address.destination().map_or_else(|| mask(&text), |destination| format!("{scheme}://{destination}"));
+        let masked = address.destination().map_or_else(|| mask(&text), |destination| show(scheme, &destination));
         Ok(DatabaseUrl { masked, text: text.into(), scheme, entry, address: address.into() })
     }
 }
@@ -141,6 +142,18 @@ fn mask(text: &str) -> String {
         None if rest.contains('@') => format!("{scheme}://..."),
         None => format!("{scheme}://{place}"),
     }
+}
+
+/// A destination as a URL, without what may belong to a password in the wrong place.
+fn show(scheme: &str, destination: &Destination) -> String {
+    let Destination { user, server, socket_parameter, database } = destination;
+    let user = name_of(user);
+    let database = if database.contains(['@', ':']) { "..." } else { database };
+    if server.contains('/') && !server.contains('@') {
+        return format!("{scheme}://{user}@/{database}?{socket_parameter}={server}");
+    }
+    let server = if is_host(server) { server } else { "..." };
+    format!("{scheme}://{user}@{server}/{database}")
 }
 
 /// The name of a user, without a password that follows it, even if the `:` is written as `%3A`.
@@ -241,8 +254,13 @@ mod tests {
             ("postgres://a@x/y?host=/run/pg", "postgres://a@/y?host=/run/pg"),
             ("postgres://a:secret@x/y?sslmode=require", "postgres://a@x/y"),
             ("mysql://a:secret@x/y?socket=/run/db.sock", "mysql://a@/y?socket=/run/db.sock"),
+            ("postgres://a@x/y?host=::1", "postgres://a@[::1]:5432/y"),
+            ("postgres://a%3Asecret@x/y?port=5433", "postgres://a@x:5433/y"),
+            ("postgres://x/y?user=a:secret&dbname=postgres://a:secret@x/z", "postgres://a@x:5432/..."),
+            ("postgres://x/y?host=a:secret@x", "postgres://"),
         ] {
-            assert_eq!(parse(text).unwrap().to_string(), shown, "{text}");
+            let url = parse(text).unwrap().to_string();
+            assert!(url.starts_with(shown) && !url.contains("secret"), "{text}: {url}");
         }
         for text in [
             "",

@@ -2,6 +2,7 @@
 //! there without being checked.
 
 use migrate_model::migration::Migration;
+use std::iter;
 use std::num::NonZero;
 use std::ops::Range;
 use std::thread;
@@ -24,34 +25,25 @@ pub fn divide(history: &[Migration]) -> Vec<Range<usize>> {
 
 /// The given number of parts; fewer when there are fewer migrations.
 fn divide_into(history: &[Migration], parts: usize) -> Vec<Range<usize>> {
-    let cost = |migration: &Migration| {
+    let mut total_cost = 0;
+    let mut cost_up_to = |migration: &Migration| {
         let down = migration.down.as_ref().map_or(0, |script| script.statements.len());
-        1 + migration.up.statements.len() + down
+        total_cost += 1 + migration.up.statements.len() + down;
+        total_cost
     };
-    let mut weight = 100;
-    let weights: Vec<usize> = (0..parts)
-        .map(|_| {
-            let current = weight;
-            weight = weight * (100 - SIMULATION_PERCENT) / 100;
-            current
-        })
-        .collect();
-    let total_cost: usize = history.iter().map(cost).sum();
+    let costs: Vec<usize> = history.iter().map(&mut cost_up_to).collect();
+    let weights = iter::successors(Some(100), |weight| Some(weight * (100 - SIMULATION_PERCENT) / 100));
+    let weights: Vec<usize> = weights.take(parts.max(1)).collect();
     let total_weight: usize = weights.iter().sum();
+    let (mut start, mut weight_up_to) = (0, 0);
     let mut ranges = Vec::new();
-    let (mut start, mut spent, mut due) = (0, 0, 0);
-    let mut remaining = weights.iter().peekable();
-    for (index, migration) in history.iter().enumerate() {
-        spent += cost(migration);
-        let is_end = remaining.peek().is_some_and(|weight| spent * total_weight >= (due + **weight) * total_cost);
-        if is_end && remaining.len() > 1 {
-            due += remaining.next().copied().unwrap_or(0);
-            ranges.push(start..index + 1);
-            start = index + 1;
+    for weight in weights {
+        weight_up_to += weight;
+        let end = costs.partition_point(|cost| cost * total_weight <= weight_up_to * total_cost);
+        if start < end {
+            ranges.push(start..end);
+            start = end;
         }
-    }
-    if start < history.len() || ranges.is_empty() {
-        ranges.push(start..history.len());
     }
     ranges
 }
@@ -96,10 +88,10 @@ mod tests {
     fn the_parts_find_what_the_whole_finds() {
         let history = history(60);
         let options = LintOptions::new(Dialect::Postgres);
-        let whole = lint_parts(&history, &options, divide_into(&history, 1));
+        let whole = lint_parts(&history, &options, &divide_into(&history, 1));
         assert!(whole.findings.len() > 30, "{:?}", whole.findings);
         for parts in 2..6 {
-            let divided = lint_parts(&history, &options, divide_into(&history, parts));
+            let divided = lint_parts(&history, &options, &divide_into(&history, parts));
             assert_eq!(format!("{divided:?}"), format!("{whole:?}"), "{parts} parts");
         }
     }

@@ -8,12 +8,23 @@ use std::thread;
 /// The number of items that a thread takes at a time. Fewer items do not justify another thread.
 const BATCH: usize = 64;
 
+/// The stack of a thread: as large as that of the main thread on Linux, because SQL can be nested deeply.
+const STACK_BYTES: usize = 8 << 20;
+
 /// The results of `work` for all items, in the order of the items.
 ///
 /// # Panics
 /// When `work` does.
 pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let batches: Vec<&[T]> = items.chunks(BATCH).collect();
+    map_in_batches(items, BATCH, work)
+}
+
+/// Like [`map`]; a thread takes so many items at a time, at least one.
+///
+/// # Panics
+/// When `work` does.
+pub fn map_in_batches<T: Sync, R: Send>(items: &[T], batch: usize, work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let batches: Vec<&[T]> = items.chunks(batch.max(1)).collect();
     let next = AtomicUsize::new(0);
     let take_batches = || {
         let mut done = Vec::new();
@@ -29,7 +40,8 @@ pub fn map<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<
     let mut done = thread::scope(|scope| {
         let extra = 1..cores.min(batches.len());
         // If the system refuses a thread, the current one processes its batches.
-        let threads: Vec<_> = extra.filter_map(|_| thread::Builder::new().spawn_scoped(scope, take_batches).ok()).collect();
+        let threads: Vec<_> =
+            extra.filter_map(|_| thread::Builder::new().stack_size(STACK_BYTES).spawn_scoped(scope, take_batches).ok()).collect();
         let mut done = take_batches();
         for thread in threads {
             done.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic)));

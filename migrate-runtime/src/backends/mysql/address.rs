@@ -2,7 +2,7 @@
 
 use super::{MySql, error_number};
 use crate::backend::Backend;
-use crate::backends::{Address, AddressError, OpenOptions, change_database, in_time, not_connected};
+use crate::backends::{Address, AddressError, Destination, OpenOptions, change_database, in_time, not_connected};
 use crate::connection::ConnectionGuard;
 use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
 use crate::database_url::DatabaseUrl;
@@ -75,9 +75,14 @@ struct MySqlAddress {
 
 #[async_trait]
 impl Address for MySqlAddress {
-    fn destination(&self) -> Option<String> {
-        let socket = self.options.get_socket()?.display();
-        Some(format!("{}@/{}?socket={socket}", self.options.get_username(), self.options.get_database().unwrap_or_default()))
+    fn destination(&self) -> Option<Destination> {
+        Some(Destination {
+            user: self.options.get_username().to_owned(),
+            server: self.options.get_socket()?.display().to_string(),
+            socket_parameter: "socket",
+            // Without one, no database is selected.
+            database: self.options.get_database().unwrap_or_default().to_owned(),
+        })
     }
 
     async fn open(&self, _: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error> {

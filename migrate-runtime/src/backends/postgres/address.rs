@@ -2,7 +2,7 @@
 
 use super::{PgConnector, Postgres, connector};
 use crate::backend::Backend;
-use crate::backends::{Address, AddressError, OpenOptions, change_database, in_time, not_connected};
+use crate::backends::{Address, AddressError, Destination, OpenOptions, change_database, in_time, not_connected};
 use crate::connection::{ConnectionGuard, is_code};
 use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
 use crate::database_url::DatabaseUrl;
@@ -138,21 +138,25 @@ struct PgAddress {
     options: PgConnectOptions,
     files: CertificateFiles,
     /// Where the connection leads, if parameters override a part of the URL.
-    destination: Option<String>,
+    destination: Option<Destination>,
 }
 
-/// Where the connection leads, as the part of a URL after the scheme.
-fn destination(options: &PgConnectOptions) -> String {
-    let (user, database) = (options.get_username(), options.get_database().unwrap_or_default());
-    match options.get_socket() {
-        Some(socket) => format!("{user}@/{database}?host={}", socket.display()),
-        None => format!("{user}@{}:{}/{database}", options.get_host(), options.get_port()),
+fn destination(options: &PgConnectOptions) -> Destination {
+    let host = options.get_host();
+    // An IPv6 address.
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+    Destination {
+        user: options.get_username().to_owned(),
+        server: options.get_socket().map_or(format!("{host}:{}", options.get_port()), |socket| socket.display().to_string()),
+        socket_parameter: "host",
+        // Without one, the server opens the database with the name of the user.
+        database: options.get_database().unwrap_or_default().to_owned(),
     }
 }
 
 #[async_trait]
 impl Address for PgAddress {
-    fn destination(&self) -> Option<String> {
+    fn destination(&self) -> Option<Destination> {
         self.destination.clone()
     }
 
