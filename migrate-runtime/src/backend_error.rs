@@ -2,6 +2,7 @@
 //! codes.
 
 use crate::codes;
+use crate::connection;
 use crate::error::{Error, ErrorKind};
 use migrate_model::code::Code;
 use migrate_model::finding::Finding;
@@ -87,8 +88,8 @@ impl BackendError {
         let database = error.as_database_error();
         let kind = match &error {
             sqlx::Error::Database(_) => BackendErrorKind::Rejected,
-            sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => BackendErrorKind::Unreadable,
-            _ => BackendErrorKind::ConnectionLost,
+            error if connection::is_lost(error) => BackendErrorKind::ConnectionLost,
+            _ => BackendErrorKind::Unreadable,
         };
         BackendError {
             kind,

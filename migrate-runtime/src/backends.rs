@@ -12,7 +12,7 @@ mod sqlite;
 use crate::backend::Backend;
 use crate::backend_error::BackendError;
 use crate::codes;
-use crate::connection::ConnectionGuard;
+use crate::connection::{ConnectionGuard, without_panic};
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, ErrorKind};
 use crate::stop_signal::StopSignal;
@@ -220,7 +220,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Connects; a server that accepts and never answers must not delay a start for ever.
 async fn in_time<T>(url: &DatabaseUrl, connecting: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Error> {
-    match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT, without_panic(connecting)).await {
         Ok(connected) => connected.map_err(|error| not_connected(url, error)),
         Err(_) => {
             let message = format!("cannot connect to `{url}`: no answer within {} s", CONNECT_TIMEOUT.as_secs());
@@ -279,7 +279,7 @@ async fn within<T>(limit: Duration, work: impl Future<Output = Result<T, sqlx::E
         let message = format!("no answer within {} s", limit.as_secs());
         Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, message)))
     };
-    tokio::time::timeout(limit, work).await.unwrap_or_else(elapsed)
+    tokio::time::timeout(limit, without_panic(work)).await.unwrap_or_else(elapsed)
 }
 
 /// An error about a connection that could not be made, with what usually helps.

@@ -1,12 +1,13 @@
 //! A connection from any source, and the two operations of all backends on it: run SQL, and read rows as text.
 
 use crate::backend::ConnectionState;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use migrate_model::duration;
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, Column, ColumnIndex, Connection, Database, Decode, Either, Executor, Row};
 use std::io;
 use std::ops::{Deref, DerefMut};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 /// A connection that returns to its pool only through [`release`](Self::release).
@@ -23,7 +24,7 @@ enum Answers {
     InTime,
     /// An answer has not come in time. What comes later is not that of a later statement, so there must be none.
     Overdue(Duration),
-    /// The connection was closed, and no other one has replaced it.
+    /// The connection was closed or lost, and no other one has replaced it.
     Closed,
 }
 
@@ -56,8 +57,31 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
         ask: impl AsyncFnOnce(&mut DB::Connection) -> Result<T, sqlx::Error>,
     ) -> Result<T, sqlx::Error> {
         self.still_answers()?;
-        let answer = tokio::time::timeout(limit, ask(&mut **self)).await;
-        answer.unwrap_or_else(|_| Err(self.note_overdue(limit)))
+        let Ok(answer) = tokio::time::timeout(limit, without_panic(ask(&mut **self))).await else {
+            return Err(self.note_overdue(limit));
+        };
+        self.note_lost(answer.as_ref().err());
+        answer
+    }
+
+    /// Runs statements, as [`run`] does. After a lost connection, every further statement fails at once.
+    pub async fn run(&mut self, sql: &str) -> (usize, Option<sqlx::Error>)
+    where
+        for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
+    {
+        if let Err(error) = self.still_answers() {
+            return (0, Some(error));
+        }
+        let (completed, error) = run(&mut **self, sql).await;
+        self.note_lost(error.as_ref());
+        (completed, error)
+    }
+
+    /// A server may keep a connection open on which it has sent what cannot be read. No further answer would come.
+    fn note_lost(&mut self, error: Option<&sqlx::Error>) {
+        if error.is_some_and(is_lost) {
+            self.answers = Answers::Closed;
+        }
     }
 
     /// Notes that an answer has not come within this time. Returns the error about it.
@@ -67,7 +91,7 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
     }
 
     /// An error if an earlier answer has not come.
-    pub fn still_answers(&self) -> Result<(), sqlx::Error> {
+    fn still_answers(&self) -> Result<(), sqlx::Error> {
         match self.answers {
             Answers::InTime => Ok(()),
             Answers::Overdue(limit) => Err(no_answer(limit)),
@@ -165,6 +189,11 @@ pub fn is_code(error: &sqlx::Error, code: &str) -> bool {
     error.as_database_error().and_then(|error| error.code()).as_deref() == Some(code)
 }
 
+/// Whether an error is neither an answer of the server nor about a value in one.
+pub fn is_lost(error: &sqlx::Error) -> bool {
+    !matches!(error, sqlx::Error::Database(_) | sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. })
+}
+
 /// A row with every column as text; `None` is NULL.
 pub type TextRow = Vec<Option<String>>;
 
@@ -190,6 +219,18 @@ fn unreadable(column: &str, error: &sqlx::Error) -> sqlx::Error {
         error => error.to_string(),
     };
     sqlx::Error::Decode(format!("the column `{column}` contains a value that cannot be read: {reason}").into())
+}
+
+/// Awaits the driver. It panics at some invalid answers; that is the error of a connection that cannot be used any longer.
+///
+/// # Errors
+/// Those of the driver, and a panic.
+pub async fn without_panic<T>(driver: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    AssertUnwindSafe(driver).catch_unwind().await.unwrap_or_else(|_| Err(invalid_answer()))
+}
+
+fn invalid_answer() -> sqlx::Error {
+    sqlx::Error::Protocol("the answer of the server is not valid, and the driver has panicked".to_owned())
 }
 
 /// Runs a query in the simple query protocol. All columns must be text, or types that this protocol sends as text.
@@ -229,19 +270,22 @@ where
 }
 
 /// Runs statements in the simple query protocol. Returns how many completed, and the error of the first one that did not.
-pub async fn run<'e, DB, E>(executor: E, sql: &str) -> (usize, Option<sqlx::Error>)
+async fn run<'e, DB, E>(executor: E, sql: &str) -> (usize, Option<sqlx::Error>)
 where
     DB: Database,
     E: Executor<'e, Database = DB>,
 {
     let mut results = sqlx::raw_sql(AssertSqlSafe(sql)).fetch_many(executor);
     let mut completed = 0;
-    while let Some(result) = results.next().await {
+    loop {
+        let Ok(result) = AssertUnwindSafe(results.next()).catch_unwind().await else {
+            return (completed, Some(invalid_answer()));
+        };
+        let Some(result) = result else { return (completed, None) };
         match result {
             Ok(Either::Left(_)) => completed += 1,
             Ok(Either::Right(_)) => {}
             Err(error) => return (completed, Some(error)),
         }
     }
-    (completed, None)
 }

@@ -26,6 +26,8 @@ pub enum FalseAnswer {
     Silence,
     /// Bytes that are no message.
     Garbage,
+    /// A message whose length or number of columns is impossible.
+    Impossible,
     /// A message of which one byte comes from time to time.
     Trickle,
     /// Rows without an end.
@@ -55,6 +57,13 @@ impl FalseAnswer {
         match self {
             FalseAnswer::Silence => (Vec::new(), Vec::new(), Duration::from_secs(3600)),
             FalseAnswer::Garbage => (vec![b'?'; 64], Vec::new(), Duration::from_secs(3600)),
+            FalseAnswer::Impossible => {
+                let message = match kind {
+                    Kind::Postgres => b"T\0\0\0\0".to_vec(),
+                    _ => packet(1, b"\xfe\0\0\0\0\0\0\0\x10"),
+                };
+                (message, Vec::new(), Duration::from_secs(3600))
+            }
             FalseAnswer::Trickle => ([head, row[..100].to_vec()].concat(), vec![b'x'], Duration::from_millis(100)),
             FalseAnswer::Rows => (head, row, Duration::ZERO),
             FalseAnswer::Results => {

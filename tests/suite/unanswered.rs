@@ -54,17 +54,17 @@ async fn health_checks(kind: Kind, answers: &[FalseAnswer]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_checks_on_postgres() {
-    use FalseAnswer::{Garbage, Notices, Results, Rows, Silence, Trickle};
-    health_checks(Kind::Postgres, &[Silence, Garbage, Trickle, Rows, Results, Notices]).await;
+    use FalseAnswer::{Garbage, Impossible, Notices, Results, Rows, Silence, Trickle};
+    health_checks(Kind::Postgres, &[Silence, Garbage, Impossible, Trickle, Rows, Results, Notices]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_checks_on_mariadb() {
-    use FalseAnswer::{Garbage, Results, Rows, Silence, Trickle};
-    health_checks(Kind::MariaDb, &[Silence, Garbage, Trickle, Rows, Results]).await;
+    use FalseAnswer::{Garbage, Impossible, Results, Rows, Silence, Trickle};
+    health_checks(Kind::MariaDb, &[Silence, Garbage, Impossible, Trickle, Rows, Results]).await;
 }
 
-/// The server goes silent at each message of a run.
+/// The server goes silent, or answers what cannot be read, at each message of a run.
 async fn runs(kind: Kind) {
     let whole = TestDatabase::new(kind).await;
     let proxy = Proxy::before(kind, &whole.url).await;
@@ -73,20 +73,22 @@ async fn runs(kind: Kind) {
     Migrator::new(&set).run(&proxy.url).await.unwrap();
     let messages = proxy.count();
     end(whole).await;
-    let silences = (1..=messages).map(async |at| {
+    let answers = [FalseAnswer::Silence, FalseAnswer::Impossible];
+    let answers = (1..=messages).flat_map(|at| answers.map(|answer| (at, answer)));
+    let runs = answers.map(async |(at, answer)| {
         let database = TestDatabase::new(kind).await;
-        let proxy = Proxy::answering(kind, &database.url, at, FalseAnswer::Silence).await;
-        let since = Instant::now();
-        let run = Migrator::new(&set).timeout(Duration::from_secs(3)).run(&proxy.url).await;
-        assert!(since.elapsed() < LONGEST, "{kind:?} at {at}: {:?}", since.elapsed());
-        assert!(run.is_err() || proxy.is_disconnected(), "{kind:?} at {at}");
+        let proxy = Proxy::answering(kind, &database.url, at, answer).await;
+        let migrator = Migrator::new(&set).timeout(Duration::from_secs(3));
+        let run = tokio::time::timeout(LONGEST, migrator.run(&proxy.url)).await;
+        let run = run.unwrap_or_else(|_| panic!("{kind:?}, {answer:?} at {at}"));
+        assert!(run.is_err() || proxy.is_disconnected(), "{kind:?}, {answer:?} at {at}");
         // The server has not got the message, and its sessions end with the connections.
         let migrator = Migrator::new(&set).lock_wait(Duration::from_secs(60));
-        migrator.run(&database.url).await.unwrap_or_else(|error| panic!("{kind:?} at {at}: {error}"));
-        assert_eq!(database.value("SELECT count(*) FROM t").await, "2", "{kind:?} at {at}");
+        migrator.run(&database.url).await.unwrap_or_else(|error| panic!("{kind:?}, {answer:?} at {at}: {error}"));
+        assert_eq!(database.value("SELECT count(*) FROM t").await, "2", "{kind:?}, {answer:?} at {at}");
         end(database).await;
     });
-    futures_util::future::join_all(silences).await;
+    futures_util::future::join_all(runs).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

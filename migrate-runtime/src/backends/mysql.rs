@@ -26,7 +26,7 @@ use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
 };
 use crate::backend_error::{BackendError, BackendErrorKind};
-use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows, run};
+use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
@@ -208,10 +208,7 @@ impl<'c> MySql<'c> {
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
-        if let Err(error) = self.connection.still_answers() {
-            return (0, Some(read_error(error)));
-        }
-        let (completed, error) = run(&mut *self.connection, sql).await;
+        let (completed, error) = self.connection.run(sql).await;
         (completed, error.map(read_error))
     }
 

@@ -30,7 +30,7 @@ use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
 };
 use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST, SESSION_CHANGED, shortened};
-use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows, run};
+use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
@@ -141,10 +141,7 @@ impl<'c> Postgres<'c> {
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
-        if let Err(error) = self.connection.still_answers() {
-            return (0, Some(read_error(error)));
-        }
-        let (completed, error) = run(&mut *self.connection, sql).await;
+        let (completed, error) = self.connection.run(sql).await;
         let mut error = error.map(read_error);
         if let Some(error) = &mut error {
             // read_only_sql_transaction. In a writable session, the script itself has started a read-only transaction.

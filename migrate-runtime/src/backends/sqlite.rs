@@ -13,7 +13,7 @@ use crate::backend::{
 };
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::OpenOptions;
-use crate::connection::{ConnectionGuard, TextRow, rows, run};
+use crate::connection::{ConnectionGuard, TextRow, rows};
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
@@ -176,7 +176,7 @@ impl<'c> Sqlite<'c> {
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
-        let (completed, error) = run(&mut *self.connection, sql).await;
+        let (completed, error) = self.connection.run(sql).await;
         (completed, error.map(read_error))
     }
 
