@@ -14,7 +14,7 @@ pub struct Global {
     /// Read the migrations from this folder, not from a cargo package
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
     pub source: Option<PathBuf>,
-    /// Name of the service: the database records the applied migrations under this name [default: `service` in `migrate.toml`, else the package name or, with `--source`, the name of the folder]
+    /// Name of the service: the database records the applied migrations under this name [default: `service` in `migrate.toml`, else the package name or, with `--source` outside a package, the name of the folder]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub service: Option<String>,
     /// SQL dialect of the migrations; overrides `migrate.toml`
@@ -29,7 +29,7 @@ pub struct Global {
     /// Output format
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, help_heading = "Global options")]
     pub format: Format,
-    /// Answer yes to all questions, such as those before a revert or before a database is dropped. `--stored` of `down` and `redo` is still required to run a down migration that only the history contains
+    /// Answer yes to confirmation questions, such as those before a revert or before a database is dropped. This does not confirm a down migration that only the history contains; `--stored` of `down` and `redo` does
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub yes: bool,
     /// Suppress all messages except errors

@@ -41,7 +41,7 @@ use std::process::ExitCode;
                   \x20   2: usage error\n\
                   \x20   3: `status --check`: a migration is pending, out of order or partially applied\n\
                   \x20   4: the migration files, the lock file or `migrate.toml` contain errors, or a safety rule reports an error\n\
-                  \x20   5: the migration files do not match the database history, rows of the history are missing, `repair` did not accept a file, or stored SQL was not confirmed\n\
+                  \x20   5: the migration files do not match the database history, rows of the history are missing, another history shows that the migrations have already been applied, `repair` did not accept a file, or a revert needs stored SQL, but `--stored` is missing and no terminal is available\n\
                   \x20   6: the migration lock was not acquired in time, or was lost during the run\n\
                   \x20   7: a migration failed, or its precondition (the gate query) did not return true\n\
                   \x20 130: aborted by a second signal\n\n\

@@ -17,7 +17,7 @@ use std::time::Duration;
 /// Show which migrations are applied
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Exit with code 5 if the file of an applied migration was changed, or if migrations are pending and it is missing although a newer migration has a file; otherwise exit with code 3 if a migration is pending, out of order or partially applied
+    /// Exit with code 5 if the SQL in the file of an applied migration was changed. Also exit with code 5 if migrations are pending and an applied migration has no file although a newer migration has one. Otherwise, exit with code 3 if a migration is pending, out of order or partially applied
     #[arg(long)]
     check: bool,
 }

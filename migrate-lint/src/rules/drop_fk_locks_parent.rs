@@ -18,8 +18,8 @@ pub static RULE: Rule = Rule {
     ),
     level: Level::Note,
     on: &[Product::Postgres],
-    fix: "if a foreign key references a table with heavy traffic, drop it in a separate migration; drop the table \
-         that has these foreign keys in a later migration",
+    fix: "drop a foreign key that references a table with heavy traffic in a separate migration; before you drop a table \
+         that has such foreign keys, drop these foreign keys in an earlier migration",
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),

@@ -17,8 +17,8 @@ pub static RULE: Rule = Rule {
         "`INSERT INTO new SELECT * FROM old` assigns columns by position, not by name. If `old` has more columns \
          than `new`, the statement fails. If `old` has fewer, it fails on MySQL, MariaDB and SQLite; PostgreSQL \
          fills the remaining columns with their defaults. If the columns are in a different order, values are stored \
-         in the wrong columns, often without an error. The rule flags the statement if the server would reject the \
-         numbers of columns, or if columns with the same name are at different positions.",
+         in the wrong columns, often without an error. The rule flags the statement if the server would reject it \
+         because of the number of columns, or if columns with the same name are at different positions.",
     ),
     level: Level::Error,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],

@@ -14,7 +14,7 @@ pub static RULE: Rule = Rule {
         "mysql-blocks-writes",
         "For some changes, the server changes the table in place, but blocks writes to the table until the change is \
          complete (`ALGORITHM=INPLACE, LOCK=SHARED`). This applies to new FULLTEXT and SPATIAL indexes, to columns \
-         that are added to, moved in or dropped from a table with a FULLTEXT index, and to new AUTO_INCREMENT columns. A \
+         that are added to, moved in or dropped from a table that keeps a FULLTEXT index, and to new AUTO_INCREMENT columns. A \
          statement can also request this behavior: `LOCK=SHARED` blocks writes, and `LOCK=EXCLUSIVE` blocks reads \
          and writes. On a small table, the change is brief.",
     ),

@@ -19,13 +19,13 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "unknown-object",
         "The statement names a column, a constraint, an index or a table that no earlier migration creates, or that \
-         an earlier migration has dropped. Either the name contains a typo, or a migration is missing from the \
-         folder. The statement fails on every database to which only the migrations in the folder were applied. A \
+         an earlier migration has dropped. The name contains a typo, a migration is missing from the folder, \
+         or the statement still uses an object that was dropped. The statement fails on every database to which only the migrations in the folder were applied. A \
          table that no migration creates is reported only if a known table has a similar name.",
     ),
     level: Level::Warning,
     on: &[Product::Postgres, Product::MySql, Product::MariaDb, Product::Sqlite],
-    fix: "correct the name; or add `IF EXISTS` if the object may be missing",
+    fix: "correct the name, or remove the statement; or add `IF EXISTS` if the object may be missing",
     opt_in: false,
     down: true,
     check: RuleCheck::Statement(check),

@@ -108,8 +108,8 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "layouts",
         values: "a list of names of layouts: {layouts}",
-        default: "any layout, but all files of a folder must have the same layout",
-        meaning: "the layouts (naming conventions for files) that the files of one folder may have",
+        default: "any layout, but all migration files of a service must have the same layout",
+        meaning: "the layouts (naming conventions for files) that the migration files of the service may have",
         read: |parser, settings, value, setting| parser.layouts(settings, value, setting),
     },
     Setting {
