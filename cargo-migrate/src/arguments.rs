@@ -1,5 +1,6 @@
 //! The global options of the command line and the parsers of argument values.
 
+use crate::color::Color;
 use clap::{Args, ValueEnum};
 use migrate_cli::{Audience, Output, Verbosity};
 use migrate_model::dialect::Dialect;
@@ -38,6 +39,9 @@ pub struct Global {
     /// Show details: `lint` also shows findings of level `note` and lists every occurrence of a finding; `lock` also lists the newly locked files
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub verbose: bool,
+    /// Use colors [default: the environment variable `CARGO_TERM_COLOR`, else `auto`: only on a terminal]
+    #[arg(long, global = true, value_enum, value_name = "WHEN", help_heading = "Global options")]
+    pub color: Option<Color>,
 }
 
 impl Global {

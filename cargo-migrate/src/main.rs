@@ -6,6 +6,7 @@ mod arguments;
 mod ci_files;
 mod ci_reports;
 mod codes;
+mod color;
 mod command;
 mod commands;
 mod connection_source;
@@ -18,12 +19,14 @@ mod loaded_project;
 mod lock_file_guard;
 mod lock_findings;
 mod migration_files;
+mod other_words;
 mod packages;
 mod relative_paths;
 mod shared_database;
 mod template;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
+use color::Color;
 use migrate_cli::{CommandError, Exit};
 use migrate_model::visible;
 use std::process::ExitCode;
@@ -49,8 +52,7 @@ use std::process::ExitCode;
                   --database-url, the environment, the file `.env`. The environment and `.env` can\n\
                   each specify it as DATABASE_URL, or as DB_HOST, DB_PORT, DB_USER, DB_PASSWORD,\n\
                   DB_NAME and DB_SSLMODE. Variables of the two places are never combined.",
-    propagate_version = true,
-    disable_help_subcommand = true
+    propagate_version = true
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -66,18 +68,20 @@ fn main() -> ExitCode {
         arguments.remove(1);
     }
     let has_hidden = arguments.iter().any(|argument| argument.to_string_lossy().contains(visible::is_hidden));
-    let matches = Arguments::command().try_get_matches_from(arguments);
+    let color = Color::of(&arguments, std::env::var("CARGO_TERM_COLOR").ok().as_deref()).apply();
+    let matches = Arguments::command().color(color).try_get_matches_from(arguments);
     let parsed =
         matches.and_then(|matches| Arguments::from_arg_matches(&matches)).and_then(|parsed| match parsed.global.conflict() {
             Some([option, other]) => {
                 let message = format!("the argument '{option}' cannot be used with '{other}'");
-                Err(Arguments::command().error(clap::error::ErrorKind::ArgumentConflict, message))
+                Err(Arguments::command().color(color).error(clap::error::ErrorKind::ArgumentConflict, message))
             }
             None => Ok(parsed),
         });
     let parsed = match parsed {
         Ok(parsed) => parsed,
-        Err(error) => {
+        Err(mut error) => {
+            other_words::add_suggestion(&mut error);
             // Help and version go to stdout with exit code 0, errors to stderr with 2.
             let code = error.exit_code();
             if has_hidden && code != 0 {

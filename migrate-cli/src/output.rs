@@ -176,6 +176,9 @@ impl Output {
         let colour = AutoStream::choice(&io::stdout()) != ColorChoice::Never;
         let mut table = Table::new();
         table.load_style(presets::NOTHING);
+        if colour {
+            table.enforce_styling();
+        }
         if io::stdout().is_terminal() {
             table.set_content_arrangement(ContentArrangement::Dynamic);
         }

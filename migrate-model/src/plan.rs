@@ -128,8 +128,11 @@ pub fn plan<'a>(
     policy: Policy,
 ) -> Result<Plan<'a>, UnknownVersion> {
     let rows = compare(set, history);
-    if let Target::UpTo(version) | Target::DownTo(version) = target {
-        require_known(&rows, version)?;
+    match target {
+        // Version 0 is below the first migration.
+        Target::DownTo(version) if version.is_zero() => {}
+        Target::UpTo(version) | Target::DownTo(version) => require_known(&rows, version)?,
+        _ => {}
     }
     let mut plan = Plan::default();
     let reading = set.contents().reading().with_triggers(history.triggers());
@@ -388,6 +391,8 @@ mod tests {
         assert_eq!(down(&three, &three, Target::Down(2)), "-10 -2 | ");
         assert_eq!(down(&three, &three, Target::DownAll), "-10 -2 -1 | ");
         assert_eq!(down(&three, &three, Target::DownTo(version("1"))), "-10 -2 | ");
+        assert_eq!(down(&three, &three, Target::DownTo(version("0"))), "-10 -2 -1 | ");
+        assert_eq!(down(&["000", "1"], &["0", "1"], Target::DownTo(version("0"))), "-1 | ");
         assert_eq!(down(&three, &[], Target::Down(1)), " | ");
         assert_eq!(down(&["1", "2-"], &["1", "2"], Target::Down(1)), " | no-down-migration:2!");
         assert_eq!(down(&["1", "2-"], &["1", "2"], Target::DownAll), "-1 | no-down-migration:2!");

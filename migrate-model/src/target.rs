@@ -12,7 +12,7 @@ pub enum Target {
     UpTo(Version),
     /// This number of pending migrations is applied.
     Up(usize),
-    /// All migrations above this version are reverted.
+    /// All migrations above this version are reverted; all if it is 0 and there is no migration with this version.
     DownTo(Version),
     /// This number of migrations is reverted, the newest first.
     Down(usize),

@@ -81,6 +81,11 @@ impl Version {
         self.parts.first().is_some_and(|part| part.len() >= 12)
     }
 
+    /// Is the version 0, which is below all others, or equal to the first?
+    pub fn is_zero(&self) -> bool {
+        self.parts.is_empty() && self.letter.is_none() && self.name.is_none()
+    }
+
     /// The canonical form, which is the same for equal versions, such as `1` for `001`. Digests are computed over it.
     pub fn canonical(&self) -> String {
         let mut text = self.parts.join(".");

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The binary with a working directory and environment variables.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Binary {
     folder: PathBuf,
     variables: Vec<(String, String)>,
@@ -57,6 +57,7 @@ impl Binary {
             "DB_NAME",
             "DB_SSLMODE",
             "NO_COLOR",
+            "CARGO_TERM_COLOR",
             "CLICOLOR_FORCE",
         ] {
             command.env_remove(name);

@@ -36,6 +36,51 @@ macro_rules! shows {
     };
 }
 
+/// The words of other tools lead to the commands of this one.
+#[test]
+fn words_of_other_tools() {
+    let (_folder, binary) = project();
+    for (word, command) in
+        [("run", "up"), ("migrate", "up"), ("revert", "down"), ("info", "status"), ("add", "new"), ("reset", "db reset")]
+    {
+        // Cargo passes the first `migrate`.
+        let outcome = binary.run(&["migrate", word]);
+        let tip = format!("tip: `cargo migrate {command}` ");
+        assert!(outcome.code == 2 && outcome.stderr.contains(&tip), "{word}: {}", outcome.stderr);
+        assert!(!outcome.stderr.contains("similar"), "{word}: {}", outcome.stderr);
+        let command: Vec<&str> = command.split(' ').collect();
+        assert!(binary.ok(&[&["help"], &command[..]].concat()).stdout.contains("Usage: cargo migrate"), "{word}");
+    }
+}
+
+/// Colors are used when the user says so: in tables, messages, and errors about the command line.
+#[test]
+fn colors() {
+    let (_folder, binary) = project();
+    let always = binary.clone().variable("CARGO_TERM_COLOR", "always");
+    for command in ["status", "up --to 9", "unknown"] {
+        let arguments: Vec<&str> = command.split(' ').collect();
+        let is_colored = |binary: &Binary, option: &[&str]| {
+            let outcome = binary.run(&[option, &arguments].concat());
+            (outcome.stdout + &outcome.stderr).contains('\u{1b}')
+        };
+        assert!(!is_colored(&binary, &[]), "{command}");
+        assert!(is_colored(&binary, &["--color", "always"]), "{command}");
+        assert!(is_colored(&always, &[]), "{command}");
+        assert!(!is_colored(&always, &["--color=never"]), "{command}");
+    }
+}
+
+/// Version 0 is below the first migration.
+#[test]
+fn down_to_zero() {
+    let (_folder, binary) = project();
+    binary.ok(&["up"]);
+    let outcome = binary.ok(&["down", "--to", "0", "--yes"]);
+    assert!(outcome.stderr.contains("2 migrations reverted"), "{}", outcome.stderr);
+    assert_eq!(binary.run(&["up", "--to", "0"]).code, 2);
+}
+
 /// With `--source`, the files are shown by their paths from the current folder, and options exclude each other on both sides of
 /// the command.
 #[test]

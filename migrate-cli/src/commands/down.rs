@@ -12,7 +12,7 @@ use migrate_runtime::{Target, Version};
 /// Revert migrations, newest first
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Revert all migrations above this version
+    /// Revert all migrations above this version; `0` reverts all
     #[arg(long, value_name = "VERSION", value_parser = values::version, conflicts_with_all = ["steps", "all"])]
     to: Option<Version>,
     /// Revert this many migrations [default: 1]
