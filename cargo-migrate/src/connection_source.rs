@@ -7,6 +7,7 @@
 use crate::env_file::EnvFile;
 use migrate_cli::CommandError;
 use migrate_model::dialect::Dialect;
+use std::path::Path;
 use url::Url;
 
 /// The variables of which a URL can consist.
@@ -64,6 +65,22 @@ pub fn choose(
         }
     }
     Ok(None)
+}
+
+/// The URL of a file. A relative path of SQLite is relative to the folder of this file: else each folder in which the command runs
+/// would have a database of its own.
+pub fn from_folder(text: String, folder: &Path) -> String {
+    let Some(rest) = text.strip_prefix("sqlite:") else { return text };
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    let file = rest.split_once('?').map_or(rest, |(file, _)| file);
+    let is_relative = !file.is_empty() && !file.to_ascii_lowercase().starts_with("%2f") && Path::new(file).is_relative();
+    // Names in memory, of which a part may be written as its code.
+    let is_file = !file.starts_with(':') && !file.to_ascii_lowercase().starts_with("%3a");
+    if folder.as_os_str().is_empty() || !is_relative || !is_file {
+        return text;
+    }
+    let folder = folder.display().to_string().replace('%', "%25").replace('?', "%3F");
+    format!("sqlite:{folder}/{}", rest.trim_start_matches("./"))
 }
 
 /// Whether the variables name a database.

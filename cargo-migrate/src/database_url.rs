@@ -3,13 +3,16 @@
 use crate::command::Context;
 use crate::connection_source::{self, SourcedUrl, UrlOrigin};
 use crate::env_file::EnvFile;
+use crate::relative_paths;
 use migrate_cli::CommandError;
 use migrate_model::files::boundary;
 use migrate_model::files::project::Project;
 use migrate_model::files::regular_file::{self, SETTINGS_LIMIT};
 use migrate_model::place::Place;
 use migrate_runtime::DatabaseUrl;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 /// The database of a project.
@@ -53,7 +56,10 @@ pub fn if_given(context: &Context<'_>, project: &Project) -> Result<Option<Conne
 
 fn of_given(SourcedUrl { text, origin, notes }: SourcedUrl) -> Result<Connection, CommandError> {
     let url = match &origin {
-        UrlOrigin::File(path) => parse(&text).map_err(|error| error.help(format!("the URL is from `{path}`")))?,
+        UrlOrigin::File(path) => {
+            let text = connection_source::from_folder(text, Path::new(path).parent().unwrap_or(Path::new("")));
+            parse(&text).map_err(|error| error.help(format!("the URL is from `{path}`")))?
+        }
         _ => parse(&text)?,
     };
     if url.is_in_memory() {
@@ -96,13 +102,20 @@ fn missing_url() -> CommandError {
         .help("or set DB_HOST, DB_PORT, DB_USER, DB_PASSWORD, DB_NAME and DB_SSLMODE, all in the environment or all in `.env`")
 }
 
-/// The `.env` files of the package folder and of the current folder, with their paths in messages.
+/// The `.env` files of the package folder, of the current folder, and of the folders above each in the repository, with their paths
+/// from the current folder.
 fn env_files(project: &Project) -> Result<Vec<(String, EnvFile)>, CommandError> {
     let current_dir = std::env::current_dir()?;
-    let mut folders = vec![current_dir.join(&project.root), current_dir.clone()];
-    folders.dedup_by_key(|folder| folder.canonicalize().ok());
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for start in [&project.root, &current_dir] {
+        let Ok(start) = start.canonicalize() else { continue };
+        let above = start.ancestors().skip(1).take_while(|folder| project.boundary.contains(folder));
+        folders.extend(iter::once(&*start).chain(above).map(Path::to_owned));
+    }
+    let mut known = BTreeSet::new();
+    folders.retain(|folder| known.insert(folder.clone()));
     let files = folders.iter().map(|folder| folder.join(".env")).map(|path| {
-        let name = path.strip_prefix(&current_dir).unwrap_or(&path).components().collect::<PathBuf>().display().to_string();
+        let name = relative_paths::shown_path(&path);
         if path.is_symlink() && !project.boundary.contains(&path) {
             let finding = boundary::outside(&format!("the target of the symbolic link `{name}`"));
             return Err(CommandError::Findings(vec![finding.at(Place::file(name))]));

@@ -71,6 +71,28 @@ fn colors() {
     }
 }
 
+/// A `.env` file above the package counts, and its SQLite file is beside it, whichever folder of the package is the current one.
+#[test]
+fn a_database_of_the_workspace() {
+    let folder = TestFolder::new(&[]);
+    folder.write("Cargo.toml", "[workspace]\nmembers = [\"app\"]\nresolver = \"2\"\n");
+    folder.write(".env", "DATABASE_URL=sqlite:app.db\n");
+    folder.write("app/Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    folder.write("app/src/lib.rs", "");
+    folder.write("app/migrate.toml", "database = \"sqlite\"\n");
+    folder.write("app/migrations/001_a.up.sql", "CREATE TABLE t (id integer PRIMARY KEY);\n");
+    folder.write("app/migrations/001_a.down.sql", "DROP TABLE t;\n");
+    for (at, inside) in ["app/src", "app", "."].into_iter().enumerate() {
+        let outcome = Binary::inside(&folder.path().join(inside)).ok(&["up"]);
+        assert_eq!(outcome.stderr.contains("nothing to do"), at > 0, "{inside}: {}", outcome.stderr);
+        assert!(folder.path().join("app.db").is_file(), "{inside}");
+    }
+    // A nearer file precedes.
+    folder.write("app/.env", "DATABASE_URL=sqlite://own.db?mode=rw\n");
+    let outcome = Binary::inside(&folder.path().join("app/src")).run(&["status"]);
+    assert!(outcome.stderr.contains("`../own.db` does not exist"), "{}", outcome.stderr);
+}
+
 /// Version 0 is below the first migration.
 #[test]
 fn down_to_zero() {

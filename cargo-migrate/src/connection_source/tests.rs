@@ -178,3 +178,24 @@ fn words_for_tls_mean_the_same_for_both_databases() {
         assert!(error.contains("`DB_SSLMODE` in the environment is not valid"), "{error}");
     }
 }
+
+#[test]
+fn a_file_of_sqlite_is_relative_to_the_file_that_names_it() {
+    for (text, folder, expected) in [
+        ("sqlite:app.db", "..", "sqlite:../app.db"),
+        ("sqlite://app.db?mode=rwc", "../..", "sqlite:../../app.db?mode=rwc"),
+        ("sqlite:./data/app.db", "..", "sqlite:../data/app.db"),
+        ("sqlite:../app.db", "..", "sqlite:../../app.db"),
+        ("sqlite:app.db", "100%?", "sqlite:100%25%3F/app.db"),
+        ("sqlite:app.db", "", "sqlite:app.db"),
+        ("sqlite:/data/app.db", "..", "sqlite:/data/app.db"),
+        ("sqlite:///data/app.db", "..", "sqlite:///data/app.db"),
+        ("sqlite:%2Fdata", "..", "sqlite:%2Fdata"),
+        ("sqlite::memory:", "..", "sqlite::memory:"),
+        ("sqlite:%3Amemory:", "..", "sqlite:%3Amemory:"),
+        ("sqlite:", "..", "sqlite:"),
+        ("postgres://h/n", "..", "postgres://h/n"),
+    ] {
+        assert_eq!(from_folder(text.to_owned(), Path::new(folder)), expected, "{text} in {folder}");
+    }
+}
