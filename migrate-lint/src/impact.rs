@@ -249,8 +249,10 @@ impl Impact {
 
     /// The work under the lock, as an adverbial phrase.
     pub fn work(&self) -> &'static str {
-        if self.rewrites {
+        if self.rewrites && self.builds {
             "during a rewrite of the table and its indexes"
+        } else if self.rewrites {
+            "during a rewrite of the table"
         } else if self.builds {
             "during an index build"
         } else if self.scans {

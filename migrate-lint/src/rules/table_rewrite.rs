@@ -13,8 +13,8 @@ pub static RULE: Rule = Rule {
     code: Code::new(
         "table-rewrite",
         "`CLUSTER`, `VACUUM FULL`, `SET TABLESPACE`, `SET LOGGED`, `SET UNLOGGED` and `SET ACCESS METHOD` rewrite \
-         the whole table and its indexes under an ACCESS EXCLUSIVE lock. Reads and writes are blocked until the \
-         rewrite ends. These statements are safe for an empty table or a new table.",
+         the whole table under an ACCESS EXCLUSIVE lock; except for `SET TABLESPACE`, they also rebuild its indexes. \
+         Reads and writes are blocked until the rewrite ends. These statements are safe for an empty table or a new table.",
     ),
     level: Level::Error,
     on: &[Product::Postgres],
