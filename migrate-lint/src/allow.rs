@@ -6,6 +6,7 @@ use migrate_model::directives::{self, Allow};
 use migrate_model::finding::Finding;
 use migrate_model::place::SourceText;
 use migrate_model::script::Script;
+use std::collections::{BTreeSet, HashMap};
 
 /// An `allow` that suppresses nothing.
 pub static UNUSED_ALLOW: Code = Code::new(
@@ -18,36 +19,46 @@ pub static UNUSED_ALLOW: Code = Code::new(
 /// The `allow` comments of a script, and which of them have suppressed a finding.
 #[derive(Debug)]
 pub struct Allowed {
-    entries: Vec<Entry>,
+    allows: Vec<Allow>,
+    by_rule: HashMap<String, OfRule>,
 }
 
-#[derive(Debug)]
-struct Entry {
-    allow: Allow,
-    /// Index of the statement that it applies to; `None` for the whole file.
-    statement: Option<usize>,
-    used: bool,
+/// The comments about one rule, as those that have suppressed nothing yet.
+#[derive(Debug, Default)]
+struct OfRule {
+    /// For the whole file; `None` if there are no such comments.
+    file: Option<Unused>,
+    /// By the statement that they apply to.
+    statements: HashMap<usize, Unused>,
 }
+
+/// Indexes of comments that have suppressed nothing yet.
+type Unused = Vec<usize>;
 
 impl Allowed {
     /// Reads the `allow` comments of a script.
     pub fn of(script: &Script, dialect: Dialect) -> Self {
-        if !script.text.contains("allow") {
-            return Allowed { entries: Vec::new() };
+        let mut by_rule: HashMap<String, OfRule> = HashMap::new();
+        let allows = if script.text.contains("allow") { directives::allows(&script.text, dialect) } else { Vec::new() };
+        for (at, allow) in allows.iter().enumerate() {
+            let of_rule = by_rule.entry(allow.rule.clone()).or_default();
+            match statement_of(allow, script) {
+                Some(statement) => of_rule.statements.entry(statement).or_default().push(at),
+                None => of_rule.file.get_or_insert_default().push(at),
+            }
         }
-        let allows = directives::allows(&script.text, dialect).into_iter();
-        let entries = allows.map(|allow| Entry { statement: statement_of(&allow, script), allow, used: false });
-        Allowed { entries: entries.collect() }
+        Allowed { allows, by_rule }
     }
 
     /// Is a rule suppressed at a statement? Without a statement: anywhere in the file.
     pub fn suppresses(&mut self, rule: &str, statement: Option<usize>) -> bool {
-        let mut suppressed = false;
-        for entry in &mut self.entries {
-            let applies = entry.statement.is_none() || statement.is_none() || entry.statement == statement;
-            if entry.allow.rule == rule && applies {
-                entry.used = true;
+        let Some(of_rule) = self.by_rule.get_mut(rule) else { return false };
+        let mut suppressed = of_rule.file.as_mut().map(Vec::clear).is_some();
+        match statement {
+            Some(statement) => suppressed |= of_rule.statements.get_mut(&statement).map(Vec::clear).is_some(),
+            None => {
                 suppressed = true;
+                of_rule.statements.values_mut().for_each(Vec::clear);
             }
         }
         suppressed
@@ -57,9 +68,9 @@ impl Allowed {
     /// may be suppressed by a comment all the same.
     pub fn problems(self, script: &Script, is_enabled: impl Fn(&str) -> bool, checked_elsewhere: &[&Code]) -> Vec<Finding> {
         let source = SourceText::new(&script.file, &script.text);
-        let problem = |entry: Entry| {
-            let rule = &entry.allow.rule;
-            let place = source.place(entry.allow.range.clone());
+        let problem = |allow: &Allow| {
+            let rule = &allow.rule;
+            let place = source.place(allow.range.clone());
             if crate::rules::find(rule).is_none() && checked_elsewhere.iter().all(|code| code.name != rule) {
                 let finding = Finding::warning(&UNUSED_ALLOW, format!("unknown rule `{rule}`")).at(place);
                 return Some(match crate::rules::nearest(rule) {
@@ -71,7 +82,9 @@ impl Allowed {
                 Finding::warning(&UNUSED_ALLOW, format!("`allow {rule}` suppresses nothing")).at(place).help("remove the comment")
             })
         };
-        self.entries.into_iter().filter(|entry| !entry.used).filter_map(problem).collect()
+        let unused = self.by_rule.values().flat_map(|of_rule| of_rule.file.iter().chain(of_rule.statements.values())).flatten();
+        let unused: BTreeSet<usize> = unused.copied().collect();
+        unused.into_iter().filter_map(|at| problem(&self.allows[at])).collect()
     }
 }
 
@@ -84,7 +97,9 @@ fn statement_of(allow: &Allow, script: &Script) -> Option<usize> {
         return None;
     }
     let line = script.text[..comment].rfind(['\n', '\r']).map_or(0, |line_break| line_break + 1);
-    let mut ends = script.statements.iter().map(|statement| statement.range.end);
-    let on_same_line = ends.clone().position(|end| end > line && end <= comment);
-    on_same_line.or_else(|| ends.position(|end| end > comment))
+    // The statements are in the order of the text.
+    let ends_by = |end: usize| script.statements.partition_point(|statement| statement.range.end <= end);
+    let (first_on_line, next) = (ends_by(line), ends_by(comment));
+    let at = if first_on_line < next { first_on_line } else { next };
+    (at < script.statements.len()).then_some(at)
 }

@@ -41,6 +41,27 @@ pub fn leaves_nothing(sql: &str, dialect: Dialect) -> bool {
     }
 }
 
+/// Has the server rejected a statement with this error before it executed anything of it, because it cannot parse the statement?
+/// `at_statement`: the error points into the text of the statement. An error in SQL that a routine builds does not.
+pub fn is_unparsed(sql: &str, code: Option<&str>, at_statement: bool, dialect: Dialect) -> bool {
+    match dialect {
+        // syntax_error
+        Dialect::Postgres => code == Some("42601") && at_statement,
+        // ER_PARSE_ERROR. A procedure or a block may have executed statements before one that it prepares.
+        Dialect::MySql => {
+            let sql = set_statement::executed(sql, dialect);
+            let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank() && token.kind != Kind::Hint);
+            let runs_others = ["CALL", "EXECUTE", "BEGIN", "IF", "CASE", "LOOP", "REPEAT", "WHILE", "FOR"];
+            let first = tokens.next();
+            let is_labelled = tokens.next().is_some_and(|token| token.is_symbol(sql, b':'));
+            code == Some("1064")
+                && !is_labelled
+                && first.is_some_and(|first| first.kind == Kind::Word && !runs_others.iter().any(|word| first.is_word(sql, word)))
+        }
+        Dialect::Sqlite => false,
+    }
+}
+
 /// Does a part of a script that was rolled back find the session of its first try when it runs again? `effects` are those of
 /// [`session_effect::of_script`]. False if in doubt.
 ///

@@ -76,7 +76,7 @@ pub enum ClientLine<'a> {
 }
 
 /// The commands of the mysql and mariadb clients that fill a line, and are not the first word of a statement.
-const MYSQL_COMMANDS: [&str; 23] = [
+const MYSQL_COMMANDS: [&str; 24] = [
     "charset",
     "clear",
     "connect",
@@ -100,6 +100,7 @@ const MYSQL_COMMANDS: [&str; 23] = [
     "status",
     "system",
     "tee",
+    "warnings",
 ];
 
 /// What the line of this token is for the client. `is_open`: a statement has started. `in_message`: something of the message that
@@ -140,7 +141,10 @@ fn mysql(text: &str, token: Token, is_open: bool, in_message: bool) -> ClientLin
     if token.is_word(text, "USE") && !arguments().trim().is_empty() {
         return ClientLine::Statement;
     }
-    if MYSQL_COMMANDS.iter().any(|command| token.is_word(text, command)) {
+    // With an argument, the server answers.
+    let asks_client =
+        (token.is_word(text, "help") || token.is_symbol(text, b'?')) && arguments().trim_matches([' ', '\t', ';']).is_empty();
+    if asks_client || MYSQL_COMMANDS.iter().any(|command| token.is_word(text, command)) {
         ClientLine::Refused(&CLIENT_COMMAND)
     } else {
         ClientLine::Sql

@@ -498,6 +498,8 @@ mod tests {
             "DO E'BEGIN\\nCOMMIT; END'",
             "DO $x$ BEGIN LOOP UPDATE t SET a = 1; COMMIT; END LOOP; END $x$",
             "CLUSTER",
+            "CLUSTER VERBOSE",
+            "CLUSTER (VERBOSE)",
         ] {
             assert_eq!(outline(&format!("{never}; SELECT 1;")), "1, 2; outside a transaction", "{never}");
         }
@@ -506,6 +508,7 @@ mod tests {
             "DO $$ BEGIN RAISE NOTICE 'COMMIT;'; END $$",
             "CREATE INDEX i ON t (a)",
             "CLUSTER t USING i",
+            "CLUSTER (VERBOSE) t",
             "SAVEPOINT a; ROLLBACK TO SAVEPOINT a",
             "ALTER TYPE e ADD VALUE 'x'; CREATE TABLE t (a e DEFAULT 'y')",
             "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$",

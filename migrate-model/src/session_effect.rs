@@ -239,10 +239,10 @@ fn custom_settings(text: &str) -> Vec<String> {
             let starts = ["BEGIN", "THEN", "ELSE", "LOOP"].iter().any(|word| is(&tokens, text, before, word));
             starts || tokens[before].is_symbol(text, b';')
         });
-        let named = begins && token.is_word(text, "SET") && !is(&tokens, text, at + 1, "LOCAL");
-        let start = at + 1 + usize::from(is(&tokens, text, at + 1, "SESSION"));
-        if named && tokens.get(start + 1).is_some_and(|dot| dot.is_symbol(text, b'.')) && tokens.len() > start + 2 {
-            names.push(text[tokens[start].start..tokens[start + 2].end].to_owned());
+        let has_scope = named::has_scope(text, &tokens, at + 1);
+        let for_transaction = has_scope && is(&tokens, text, at + 1, "LOCAL");
+        if begins && token.is_word(text, "SET") && !for_transaction {
+            names.extend(named::setting_name(text, &tokens, at + 1 + usize::from(has_scope)).map(str::to_owned));
         }
         if token.is_word(text, "set_config")
             && tokens.get(at + 2).is_some_and(|name| name.kind == Kind::Text)

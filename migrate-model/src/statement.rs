@@ -732,9 +732,17 @@ mod tests {
 
     #[test]
     fn commands_of_the_mariadb_client_are_refused() {
-        for text in
-            ["SELECT 1 \\g\n", "SELECT 1\\G\nSELECT 2;", "SELECT 1 \\c\n", "SELECT 1;\nsource x.sql\n", "\\. x.sql\n", "exit\n"]
-        {
+        for text in [
+            "SELECT 1 \\g\n",
+            "SELECT 1\\G\nSELECT 2;",
+            "SELECT 1 \\c\n",
+            "SELECT 1;\nsource x.sql\n",
+            "\\. x.sql\n",
+            "exit\n",
+            "WARNINGS;\n",
+            "help\n",
+            "? ;\n",
+        ] {
             assert_eq!(codes(Dialect::MySql, text), [&CLIENT_COMMAND], "{text}");
         }
         for text in

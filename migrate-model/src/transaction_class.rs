@@ -178,13 +178,23 @@ fn postgres(sql: &str, words: &Words<'_>) -> Class {
         Class::NotInTransaction("DISCARD ALL")
     } else if words.is(0, &["CREATE", "DROP"]) && words.is(1, &["SUBSCRIPTION"]) {
         Class::NotInTransaction("CREATE or DROP SUBSCRIPTION")
-    } else if words.is(0, &["CLUSTER"]) && words.tokens.len() == 1 {
+    } else if words.is(0, &["CLUSTER"]) && names_no_table(words) {
         Class::NotInTransaction("CLUSTER without a table")
     } else if words.is(0, &["DO"]) && commits_inside(sql) {
         Class::NotInTransaction("a DO block that commits")
     } else {
         Class::Plain
     }
+}
+
+/// Is nothing but options between the first word and the end: `CLUSTER`, `CLUSTER VERBOSE`, `CLUSTER (VERBOSE)`?
+fn names_no_table(words: &Words<'_>) -> bool {
+    let is_option = |at: usize| {
+        words.is(at, &["VERBOSE", "true", "false", "on", "off"])
+            || words.tokens[at].kind == Kind::Number
+            || [b'(', b')', b','].iter().any(|symbol| words.tokens[at].is_symbol(words.sql, *symbol))
+    };
+    (1..words.tokens.len()).all(is_option)
 }
 
 /// Does the body of a `DO` block contain `COMMIT` or `ROLLBACK` as a statement?

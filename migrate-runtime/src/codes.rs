@@ -111,7 +111,7 @@ pub static CONNECTION_LOST: Code = Code::new(
 /// A migration exceeded its time limit.
 pub static TIMED_OUT: Code = Code::new(
     "timed-out",
-    "A migration exceeded its time limit and was aborted. The limit is set by `-- migrate: timeout` in the file, by `--timeout`, or by `timeout` in `migrate.toml` [default: 10m].",
+    "A migration exceeded its time limit, and the run closed the connection. The server then ends the statement and rolls back an open transaction, unless it was already committing. Run the same command again: it determines the outcome. The limit is set by `-- migrate: timeout` in the file, by `--timeout`, or by `timeout` in `migrate.toml` [default: 10m].",
 );
 
 /// A gate did not return true.

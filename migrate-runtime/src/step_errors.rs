@@ -293,10 +293,15 @@ fn rolled_back(step: &FailedStep<'_>, limit: Option<RollbackLimit>) -> String {
 
 /// The script took longer than it may, and its server did not end it.
 pub fn timed_out(script: &Script, unit: &Unit, limit: Duration) -> Error {
-    let message = format!("`{}` took longer than {} and was aborted", script.file_name(), duration::show(limit));
+    let message =
+        format!("`{}` took longer than {}, so the run closed the connection", script.file_name(), duration::show(limit));
     Error::new(ErrorKind::MigrationFailed, &codes::TIMED_OUT, message)
         .at(Some(script.place(unit.statements.start)))
-        .note("state", "the connection was closed; the server ends the statement and rolls back the transaction if one is open")
+        .note(
+            "state",
+            "the outcome is unknown: the server ends the statement and rolls back an open transaction, unless it was already committing",
+        )
+        .help("run the same command again: it determines the outcome, and continues from there if that is safe")
         .help("find out what the statement is waiting for; or allow more time: `-- migrate: timeout 1h` at the top of the file")
 }
 

@@ -484,6 +484,40 @@ async fn what_a_concurrent_statement_has_left_is_continued() {
     }
 }
 
+/// The server has executed nothing of a statement that it cannot parse, whatever the statement is: the corrected file resumes there.
+#[tokio::test]
+async fn nothing_remains_of_a_statement_that_cannot_be_parsed() {
+    for (kind, wrong, right) in [
+        (Kind::Postgres, "ALTR TABLE t ADD b int", "ALTER TABLE t ADD b int"),
+        (Kind::Postgres, "vacum t", "VACUUM t"),
+        (Kind::Postgres, "DO $$ BEGIN selec 1; END $$", "DO $$ BEGIN PERFORM 1; END $$"),
+        (Kind::MariaDb, "ALTR TABLE t ADD b int", "ALTER TABLE t ADD b int"),
+        (Kind::MariaDb, "optimise TABLE t", "OPTIMIZE TABLE t"),
+        (Kind::MariaDb, "UPDATE t SETT a = 1", "UPDATE t SET a = 1"),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        let name = kind.dialect().name();
+        let file = |statement: &str| format!("-- migrate: no-transaction\nCREATE TABLE t (a int);\n{statement};\n");
+        let folder = TestFolder::new(&[("001_a.up.sql", &file(wrong))]);
+        folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{name}\"\nlint = \"off\"\n"));
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let outcome = binary.run(&["up"]);
+        assert!(outcome.code == 7 && outcome.stderr.contains("resumes at statement 2"), "{wrong}: {}", outcome.stderr);
+        folder.write("migrations/001_a.up.sql", &file(right));
+        binary.ok(&["up"]);
+        database.drop().await;
+    }
+    // The statement before the one that the procedure builds is done.
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    database.execute("CREATE TABLE t (a int)").await;
+    database.execute("CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (1); EXECUTE IMMEDIATE 'selec 1'; END").await;
+    let folder = TestFolder::new(&[("001_a.up.sql", "CREATE TABLE u (a int);\nCALL p();\n")]);
+    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"mysql\"\nlint = \"off\"\n");
+    let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
+    assert!(outcome.stderr.contains("some changes of statement 2 may remain"), "{}", outcome.stderr);
+    database.drop().await;
+}
+
 /// The sentence about a rollback says what it does not undo, and keeps quiet where there is nothing.
 #[tokio::test]
 async fn what_a_rollback_does_not_undo_is_said() {

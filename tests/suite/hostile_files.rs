@@ -307,6 +307,25 @@ fn a_carriage_return_in_a_string_of_a_locked_file_is_a_warning() {
     assert_eq!(outcome.stderr.matches("carriage-return").count(), 1, "{outcome:?}");
 }
 
+/// Strings are also in executable comments, and quoted fields in the data of `COPY`.
+#[test]
+fn a_carriage_return_in_other_strings_of_a_locked_file_is_a_warning() {
+    for (database, text, expected) in [
+        ("mysql", "/*!50003 INSERT INTO a VALUES (\"x\r\ny\") */;\r\n", true),
+        ("mysql", "/*!50003 INSERT INTO a\r\nVALUES ('x') */;\r\n", false),
+        ("postgres", "COPY a FROM stdin WITH (FORMAT csv);\r\n1,\"x\r\ny\"\r\n\\.\r\n", true),
+        ("postgres", "COPY a FROM stdin CSV;\r\n1,\"x\"\"\"\r\n2,y\r\n\\.\r\n", false),
+        ("postgres", "COPY a FROM stdin;\r\n1\t\"x\r\n2\ty\r\n\\.\r\n", false),
+    ] {
+        let folder = TestFolder::new(&[("001_a.up.sql", text), ("001_a.down.sql", "SELECT 1;\n")]);
+        folder.write("migrate.toml", &format!("service = \"shop\"\ndatabase = \"{database}\"\nlint = \"off\"\n"));
+        let binary = Binary::inside(folder.path());
+        binary.ok(&["lock"]);
+        let messages = binary.ok(&["check"]).stderr;
+        assert_eq!(messages.contains("warning[carriage-return]"), expected, "{text:?}: {messages}");
+    }
+}
+
 #[tokio::test]
 async fn texts_of_servers_and_histories_are_shown_as_their_code() {
     let text = "E'x\\x1b[2J\\u009b31m\\u202e\\rerror: y\\n'";

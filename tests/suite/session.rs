@@ -300,6 +300,38 @@ async fn a_resumed_file_has_the_settings_of_its_place() {
     database.drop().await;
 }
 
+/// A setting that only seems to replace the one before does not take its place when the file resumes.
+#[tokio::test]
+async fn a_resumed_file_has_all_parts_of_its_settings() {
+    for (settings, value) in [
+        ("SET search_path = app; SET search_path FROM CURRENT;", "current_setting('search_path')"),
+        ("SET DateStyle TO DMY; SET DateStyle TO German;", "current_setting('DateStyle')"),
+        (
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE; SET SESSION CHARACTERISTICS AS TRANSACTION DEFERRABLE;",
+            "concat(current_setting('default_transaction_isolation'), current_setting('default_transaction_deferrable'))",
+        ),
+        ("SET session.user_id = '7'; SET session.tenant = 'acme';", "concat(current_setting('session.user_id', true), '/acme')"),
+        ("SET app.a.b = '1'; SET app.a.c = '2';", "concat(current_setting('app.a.b', true), '/2')"),
+    ] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        database.execute("CREATE SCHEMA app").await;
+        let query = format!("INSERT INTO public.log SELECT {value};");
+        let text = |number: &str| {
+            format!("-- migrate: no-transaction\n{settings}\n{query}\nINSERT INTO public.n VALUES ({number});\n{query}\n")
+        };
+        database.execute("CREATE TABLE log (x text); CREATE TABLE n (i int)").await;
+        let folder = folder(Kind::Postgres, &[("001_a.up.sql", &text("'nope'"))], "");
+        let (done, messages) = up(&database, &folder);
+        assert!(!done && messages.contains("nope"), "{messages}");
+        folder.write("migrations/001_a.up.sql", &text("1"));
+        let (done, messages) = up(&database, &folder);
+        assert!(done, "{messages}");
+        let rows = database.rows("SELECT x FROM log").await;
+        assert!(rows.len() == 2 && rows[0] == rows[1], "{settings}: {rows:?}");
+        database.drop().await;
+    }
+}
+
 #[tokio::test]
 async fn a_pooler_refuses_what_a_later_statement_may_need() {
     for first in [

@@ -156,6 +156,19 @@ async fn expressions_of_the_owner_are_not_planned() {
             .await;
         planted.stays_harmless(expression, false).await;
     }
+    // With this setting, the planner also evaluates the bound of a partition that is read directly.
+    let planted = Planted::new().await;
+    let name = planted.database.value("SELECT current_database()::text").await;
+    planted.database.execute(&format!("ALTER DATABASE {name} SET constraint_exclusion = on")).await;
+    let partition = format!(
+        "CREATE FUNCTION wrapped(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS \
+         $$ BEGIN PERFORM public.evil(); RETURN 1; END $$; \
+         CREATE TABLE migration_records AS SELECT {RECORDS}; \
+         CREATE TABLE par (LIKE migration_records) PARTITION BY LIST ((statements + wrapped(1))); \
+         ALTER TABLE par ATTACH PARTITION migration_records FOR VALUES IN (1, 2, 3, NULL)"
+    );
+    planted.plant(&partition).await;
+    planted.stays_harmless("partition", false).await;
     // The history of another tool, found anywhere in the database.
     let planted = Planted::new().await;
     planted

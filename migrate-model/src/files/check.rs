@@ -3,6 +3,7 @@
 //! The macro and `cargo migrate check` call the same function, so both report the same problems.
 
 use crate::code::Code;
+use crate::dialect::Dialect;
 use crate::files::folder::{Folder, SourceFile};
 use crate::files::lock_file::LockFile;
 use crate::files::settings::Settings;
@@ -10,9 +11,9 @@ use crate::finding::{Finding, Level};
 use crate::migration::Migration;
 use crate::place::Place;
 use crate::policy::OutOfOrder;
-use crate::script::EMPTY_FILE;
+use crate::script::{EMPTY_FILE, Script};
 use crate::target::Direction;
-use crate::token::{Kind, Token, Tokens};
+use crate::token::{Kind, Quoting, Token, Tokens, executed_tokens};
 use crate::version::Version;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -185,10 +186,7 @@ fn carriage_returns(folder: &Folder) -> Vec<Finding> {
     let scripts = folder.set.iter().flat_map(|migration| [Some(&migration.up), migration.down.as_ref()]).flatten();
     let scripts = scripts.filter(|script| names.contains(&*script.file) && script.text.contains("\r\n"));
     let findings = scripts.filter_map(|script| {
-        let is_string = |token: &Token| matches!(token.kind, Kind::Text | Kind::DollarText);
-        let mut strings = Tokens::new(&script.text, folder.set.dialect()).filter(is_string);
-        let (token, at) = strings.find_map(|token| Some((token, token.text(&script.text).find("\r\n")?)))?;
-        let at = token.start + at;
+        let at = carriage_return_in_string(script, folder.set.dialect())?;
         let message = format!(
             "a string in `{}` contains a carriage return at the end of a line, which the checksum ignores",
             script.file_name()
@@ -200,6 +198,29 @@ fn carriage_returns(folder: &Folder) -> Vec<Finding> {
         Some(finding)
     });
     findings.collect()
+}
+
+/// The first carriage return before a line feed that is in a string, in one of an executable comment, or in a quoted field of
+/// `COPY`.
+fn carriage_return_in_string(script: &Script, dialect: Dialect) -> Option<usize> {
+    let text = &*script.text;
+    let tokens: Vec<Token> = Tokens::new(text, dialect).collect();
+    let is_string = |token: &&Token| matches!(token.kind, Kind::Text | Kind::DollarText);
+    let tokens = executed_tokens(text, &tokens, Quoting::of(dialect));
+    let in_string = tokens.iter().filter(is_string).find_map(|token| Some(token.start + token.text(text).find("\r\n")?));
+    let in_data = script.statements.iter().filter_map(|statement| {
+        let data = statement.copy_data.clone()?;
+        let mut is_quoted = false;
+        let in_field = text[data.clone()].bytes().zip(text[data.clone()].bytes().skip(1)).position(|(byte, next)| {
+            is_quoted ^= byte == b'"';
+            is_quoted && byte == b'\r' && next == b'\n'
+        });
+        // Only the format CSV has quoted fields.
+        let sql = statement.sql(text);
+        let is_csv = Tokens::new(sql, dialect).any(|token| token.text(sql).trim_matches('\'').eq_ignore_ascii_case("csv"));
+        in_field.filter(|_| is_csv).map(|at| data.start + at)
+    });
+    in_string.into_iter().chain(in_data).min()
 }
 
 fn pairing(migration: &Migration, file: &SourceFile, required: bool) -> Option<Finding> {

@@ -50,16 +50,33 @@ fn add_names(names: &mut Vec<String>, sql: &str) {
 /// The setting that `SET [SESSION | LOCAL]` names at a position.
 fn add_set(names: &mut Vec<String>, sql: &str, tokens: &[Token], start: usize) {
     let follows = |at: usize, words: &[&str]| words.iter().enumerate().all(|(offset, word)| is(tokens, sql, at + offset, word));
-    let scoped = start + usize::from(is(tokens, sql, start, "LOCAL") || is(tokens, sql, start, "SESSION"));
-    let known = |at: usize| OTHER_NAMES.iter().find(|(words, _)| follows(at, words)).map(|(_, settings)| *settings);
+    let scoped = start + usize::from(has_scope(sql, tokens, start));
+    let is_known = |at: usize, words: &[&str]| follows(at, words) && !is_dot(sql, tokens, at + words.len());
+    let known = |at: usize| OTHER_NAMES.iter().find(|(words, _)| is_known(at, words)).map(|(_, settings)| *settings);
     if let Some(settings) = known(start).or_else(|| known(scoped)) {
         names.extend(settings.iter().map(|name| name.to_lowercase()));
         return;
     }
-    let Some(first) = tokens.get(scoped) else { return };
-    let is_qualified = tokens.get(scoped + 1).is_some_and(|dot| dot.is_symbol(sql, b'.'));
-    let last = if is_qualified { tokens.get(scoped + 2).unwrap_or(first) } else { first };
-    names.push(sql[first.start..last.end].replace('"', "").to_lowercase());
+    names.extend(setting_name(sql, tokens, scoped).map(|name| name.replace('"', "").to_lowercase()));
+}
+
+/// Is there a scope after `SET`? The same word before a dot is the class of a custom setting, as in `SET session.user_id = '7'`.
+pub(super) fn has_scope(sql: &str, tokens: &[Token], start: usize) -> bool {
+    ["LOCAL", "SESSION"].iter().any(|word| is(tokens, sql, start, word)) && !is_dot(sql, tokens, start + 1)
+}
+
+/// The name of a setting at a position, with all its parts, as written.
+pub(super) fn setting_name<'s>(sql: &'s str, tokens: &[Token], start: usize) -> Option<&'s str> {
+    let first = tokens.get(start)?;
+    let mut last = start;
+    while is_dot(sql, tokens, last + 1) && last + 2 < tokens.len() {
+        last += 2;
+    }
+    Some(&sql[first.start..tokens[last].end])
+}
+
+fn is_dot(sql: &str, tokens: &[Token], at: usize) -> bool {
+    tokens.get(at).is_some_and(|token| token.is_symbol(sql, b'.'))
 }
 
 /// The custom settings, such as `app.tenant`, that a PostgreSQL script reads with `current_setting`, each in lower case.

@@ -1,17 +1,21 @@
 //! Settings that a later one replaces. A resumed file does not set them again: the role or the database that one of them names may
 //! be gone.
 
+use super::named::has_scope;
 use super::{is, meaningful, named_settings};
 use crate::dialect::Dialect;
 use crate::statement::Statement;
+use crate::token::Token;
 
 /// What a statement sets.
 #[derive(Debug, PartialEq, Eq)]
 enum SettingKey {
     /// The default database of MySQL.
     Database,
-    /// Settings of PostgreSQL, by name.
+    /// The whole values of settings of PostgreSQL, by name.
     Settings(Vec<String>),
+    /// A part of the values of settings of PostgreSQL, or values that are those in effect.
+    Parts(Vec<String>),
     /// A prepared statement, in lower case.
     Prepared(String),
     /// Something else.
@@ -27,8 +31,11 @@ pub fn without_superseded(text: &str, statements: &[Statement], settings: Vec<us
         let sql = statement.sql(text);
         let key = key(sql, dialect);
         let is_replaced = |before: &SettingKey| match (before, &key) {
-            (SettingKey::Settings(before), SettingKey::Settings(names)) => before.iter().all(|name| names.contains(name)),
-            (before, key) => *before != SettingKey::Other && before == key,
+            (SettingKey::Settings(before) | SettingKey::Parts(before), SettingKey::Settings(names)) => {
+                before.iter().all(|name| names.contains(name))
+            }
+            (SettingKey::Other, _) | (_, SettingKey::Parts(_)) => false,
+            (before, key) => before == key,
         };
         let replaces = kept.last().is_some_and(|(_, before)| is_replaced(before));
         if replaces {
@@ -55,9 +62,28 @@ fn key(sql: &str, dialect: Dialect) -> SettingKey {
     }
     if is_first(&["SET", "RESET"]) && dialect == Dialect::Postgres {
         let names = named_settings(sql);
-        return if names.is_empty() { SettingKey::Other } else { SettingKey::Settings(names) };
+        return if names.is_empty() {
+            SettingKey::Other
+        } else if is_whole(sql, &tokens, &names) {
+            SettingKey::Settings(names)
+        } else {
+            SettingKey::Parts(names)
+        };
     }
     SettingKey::Other
+}
+
+/// Does a `SET` of PostgreSQL determine the whole value of what it names, for the session? Some take the value that is in effect,
+/// or change a part of it.
+fn is_whole(sql: &str, tokens: &[Token], names: &[String]) -> bool {
+    let word = |at: usize, word: &str| is(tokens, sql, at, word);
+    let scoped = usize::from(has_scope(sql, tokens, 1));
+    let is_local = scoped == 1 && word(1, "LOCAL");
+    let takes_current = (1..tokens.len()).any(|at| word(at, "FROM") && word(at + 1, "CURRENT"));
+    // `SET DateStyle` sets the style of output, the order of the fields, or both. Of the characteristics of a transaction, those that
+    // are not named stay.
+    let changes_part = names.iter().any(|name| name == "datestyle") || names.len() > 1 && !word(1 + scoped, "AUTHORIZATION");
+    !is_local && !takes_current && (word(0, "RESET") || !changes_part)
 }
 
 #[cfg(test)]
@@ -78,6 +104,23 @@ mod tests {
             ("SET ROLE r; SET session_replication_role = replica; RESET ROLE", Dialect::Postgres, &[0, 1, 2]),
             ("SET search_path = a; SET search_path = b; SET ROLE x", Dialect::Postgres, &[1, 2]),
             ("SET SESSION AUTHORIZATION a; RESET ROLE", Dialect::Postgres, &[0, 1]),
+            ("SET SESSION search_path TO a; SET search_path = b", Dialect::Postgres, &[1]),
+            ("SET search_path = a; SET search_path FROM CURRENT", Dialect::Postgres, &[0, 1]),
+            ("SET search_path = a; SET LOCAL search_path = b", Dialect::Postgres, &[0, 1]),
+            ("SET DateStyle TO DMY; SET datestyle TO ISO", Dialect::Postgres, &[0, 1]),
+            ("SET \"datestyle\" TO DMY; SET SESSION \"DateStyle\" TO ISO", Dialect::Postgres, &[0, 1]),
+            ("SET DateStyle TO DMY; RESET datestyle", Dialect::Postgres, &[1]),
+            ("SET SESSION AUTHORIZATION a; RESET SESSION AUTHORIZATION", Dialect::Postgres, &[1]),
+            ("SET TIME ZONE 'UTC'; SET timezone = 'CET'", Dialect::Postgres, &[1]),
+            (
+                "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; SET SESSION CHARACTERISTICS AS TRANSACTION DEFERRABLE",
+                Dialect::Postgres,
+                &[0, 1],
+            ),
+            ("SET session.a = '7'; SET session.b = '8'", Dialect::Postgres, &[0, 1]),
+            ("SET session.a = '7'; SET session.a = '8'", Dialect::Postgres, &[1]),
+            ("SET app.a.b = '1'; SET app.a.c = '2'; SET app.a.c = '3'", Dialect::Postgres, &[0, 2]),
+            ("SET role.a = '1'; SET ROLE x", Dialect::Postgres, &[0, 1]),
             ("PREPARE s AS SELECT 1; DEALLOCATE s", Dialect::Postgres, &[]),
         ] {
             let (statements, _) = split(text, dialect, "f.sql");

@@ -123,7 +123,9 @@ async fn run_segment(
 fn with_remains(error: UnitError, prepared: &PreparedStep<'_>, segment: &Segment, dialect: Dialect) -> UnitError {
     match error {
         UnitError::StatementFailed { statement: Some(at), offset, error, .. }
-            if !segment.in_transaction && !atomicity::leaves_nothing(prepared.sql(at), dialect) =>
+            if !segment.in_transaction
+                && !atomicity::leaves_nothing(prepared.sql(at), dialect)
+                && !atomicity::is_unparsed(prepared.sql(at), error.code.as_deref(), offset.is_some(), dialect) =>
         {
             UnitError::StatementFailed { statement: Some(at), offset, error, remains: Remains::Unclear }
         }

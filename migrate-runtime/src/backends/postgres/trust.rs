@@ -130,10 +130,10 @@ fn holders(table: &str, equal: &str) -> String {
 }
 
 /// A condition: the owner of the table has given it an expression that the planner evaluates, with the rights of the reader: one of an
-/// index, of extended statistics, of a check or of a generated column.
+/// index, of extended statistics, of a check, of a generated column or of the bound of a partition.
 fn runs_when_planned(equal: &str) -> String {
     format!(
-        "EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid {equal} c.oid \
+        "c.relispartition OR EXISTS (SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid {equal} c.oid \
          AND (i.indexprs IS NOT NULL OR i.indpred IS NOT NULL)) \
          OR EXISTS (SELECT 1 FROM pg_catalog.pg_statistic_ext e WHERE e.stxrelid {equal} c.oid) \
          OR EXISTS (SELECT 1 FROM pg_catalog.pg_constraint k WHERE k.conrelid {equal} c.oid AND k.contype {equal} 'c') \

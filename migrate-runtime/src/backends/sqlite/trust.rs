@@ -29,7 +29,11 @@ fn problems(history_sql: &HistorySql, tables: &[TableName<'_>], purpose: Purpose
         let generated = format!(
             "SELECT {label}, 'table with the computed column `' || x.name || '`', '' FROM pragma_table_xinfo({name}, {schema_name}) x WHERE x.hidden IN (2, 3)"
         );
-        [Some(kind), Some(generated), Some(trigger).filter(|_| purpose == Purpose::Writing)]
+        // Of a virtual table, `sqlite_master` contains only what its author wrote.
+        let module = format!(
+            "SELECT {label}, 'virtual table', '' FROM pragma_table_list({name}) l WHERE l.schema = {schema_name} AND l.type = 'virtual'"
+        );
+        [Some(kind), Some(module), Some(generated), Some(trigger).filter(|_| purpose == Purpose::Writing)]
     });
     lookups.flatten().collect::<Vec<String>>().join(" UNION ALL ")
 }
