@@ -625,3 +625,25 @@ async fn a_search_path_without_a_schema() {
     assert_eq!(database.value("SELECT count(*) FROM log").await, "1");
     database.drop().await;
 }
+
+/// On MySQL, the history is in the database of the URL, so `session` must not select another one for the tables.
+#[tokio::test]
+async fn a_session_that_selects_another_database_is_refused() {
+    let (database, other) = (TestDatabase::new(Kind::MariaDb).await, TestDatabase::new(Kind::MariaDb).await);
+    let [name, other_name] = [&database, &other].map(|database| database.url.rsplit('/').next().unwrap_or_default().to_owned());
+    let folder = TestFolder::new(&[("001_a.up.sql", "CREATE TABLE t (id int PRIMARY KEY);")]);
+    let settings = |more: &str| format!("service = \"app\"\ndatabase = \"mysql\"\nlint = \"off\"\n{more}");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    folder.write("migrate.toml", &settings(&format!("session = [\"SET @a = 1\", \"use {other_name}\"]\n")));
+    let outcome = binary.run(&["up"]);
+    assert!(outcome.code == 1 && outcome.stderr.contains(&format!("selects the database `{other_name}`")), "{}", outcome.stderr);
+    assert_eq!(other.value("SELECT count(*) FROM information_schema.tables WHERE table_schema = database()").await, "0");
+    // The same database, or a place of the history that is stated.
+    folder.write("migrate.toml", &settings(&format!("session = [\"USE {name}\"]\n")));
+    binary.ok(&["up"]);
+    let stated = format!("session = [\"USE {other_name}\"]\n[history]\nschema = \"{name}\"\n");
+    folder.write("migrate.toml", &settings(&stated));
+    binary.ok(&["up"]);
+    other.drop().await;
+    database.drop().await;
+}

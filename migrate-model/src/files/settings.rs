@@ -157,7 +157,7 @@ pub static SETTINGS: &[Setting] = &[
         values: "a list of SQL statements",
         default: "none",
         meaning: "SQL statements that run after connecting, before the lock is acquired and the history is read; \
-             they run again whenever the session is reset",
+             they run again whenever the session is reset; on MySQL, they must not select another database than that of the URL, unless `schema` under `[history]` is set",
         read: |parser, settings, value, setting| parser.session(settings, value, setting),
     },
     Setting {

@@ -82,7 +82,8 @@ impl MySql<'_> {
         self.server_quoting = sql_mode_quoting(&mode);
         self.save_settings(history_sql, database.as_deref(), columns.into_iter());
         self.database = database.unwrap_or_default();
-        if history_sql.schema().is_none() {
+        let has_stated_place = history_sql.schema().is_some();
+        if !has_stated_place {
             if self.database.is_empty() {
                 let mut error = BackendError::own("the URL contains no database name, so the history tables cannot be located");
                 error.hint = Some("add the database name to the URL: `mysql://user@host/DATABASE`".into());
@@ -105,7 +106,28 @@ impl MySql<'_> {
                 return Err(error.of_session(statement));
             }
         }
-        Ok(())
+        let uses = statements.iter().find(|statement| statement.to_ascii_uppercase().contains("USE"));
+        match uses.filter(|_| !has_stated_place) {
+            Some(statement) => self.refuse_other_database(history_sql, statement).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The history is in the database that the URL names. With another one for the tables, a run with the URL of that database would
+    /// find no history there and apply everything again.
+    async fn refuse_other_database(&mut self, history_sql: &HistorySql, statement: &str) -> Result<(), BackendError> {
+        let selected = self.first_value("SELECT DATABASE()").await?.unwrap_or_default();
+        if selected == self.database {
+            return Ok(());
+        }
+        self.restore_original(history_sql).await?;
+        let message = format!(
+            "the setting `session` selects the database `{selected}`, but the history is in `{}`, the database of the URL",
+            self.database
+        );
+        let mut error = BackendError::own(message).of_session(statement);
+        error.hint = Some(format!("name `{selected}` in the URL instead; or set `schema` under `[history]` in `migrate.toml`"));
+        Err(error)
     }
 
     /// Opens a connection of our own in place of one from a pool, whose session the application uses and the driver has changed.
