@@ -41,6 +41,7 @@ pub struct Global {
     pub verbose: bool,
     /// Use colors [default: the environment variable `CARGO_TERM_COLOR`, else `auto`: only on a terminal]
     #[arg(long, global = true, value_enum, value_name = "WHEN", help_heading = "Global options")]
+    // Only for the help text and for errors about the value: `Color::of` reads it before the command line is parsed.
     pub color: Option<Color>,
 }
 

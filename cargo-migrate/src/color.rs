@@ -22,6 +22,8 @@ impl Color {
         let separate = arguments.windows(2).filter(|pair| pair[0] == "--color").map(|pair| pair[1]);
         let attached = arguments.iter().filter_map(|argument| argument.strip_prefix("--color="));
         let word = separate.chain(attached).next_back().or(environment);
+        // The parser reports a wrong value of the option. One of the variable, which belongs to Cargo, must not stop a command, and
+        // `auto` writes no escape sequences into a file.
         word.and_then(|word| Color::from_str(word, false).ok()).unwrap_or(Color::Auto)
     }
 

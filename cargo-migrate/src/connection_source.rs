@@ -70,7 +70,11 @@ pub fn choose(
 /// The URL of a file. A relative path of SQLite is relative to the folder of this file: else each folder in which the command runs
 /// would have a database of its own.
 pub fn from_folder(text: String, folder: &Path) -> String {
-    let Some(rest) = text.strip_prefix("sqlite:") else { return text };
+    let scheme = "sqlite:";
+    let Some(rest) = text.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)).map(|_| &text[scheme.len()..])
+    else {
+        return text;
+    };
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     let file = rest.split_once('?').map_or(rest, |(file, _)| file);
     let is_relative = !file.is_empty() && !file.to_ascii_lowercase().starts_with("%2f") && Path::new(file).is_relative();
@@ -80,7 +84,7 @@ pub fn from_folder(text: String, folder: &Path) -> String {
         return text;
     }
     let folder = folder.display().to_string().replace('%', "%25").replace('?', "%3F");
-    format!("sqlite:{folder}/{}", rest.trim_start_matches("./"))
+    format!("{scheme}{folder}/{}", rest.trim_start_matches("./"))
 }
 
 /// Whether the variables name a database.

@@ -10,7 +10,6 @@ use migrate_model::files::project::Project;
 use migrate_model::files::regular_file::{self, SETTINGS_LIMIT};
 use migrate_model::place::Place;
 use migrate_runtime::DatabaseUrl;
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::iter;
 use std::path::{Path, PathBuf};
@@ -108,12 +107,14 @@ fn env_files(project: &Project) -> Result<Vec<(String, EnvFile)>, CommandError> 
     let current_dir = std::env::current_dir()?;
     let mut folders: Vec<PathBuf> = Vec::new();
     for start in [&project.root, &current_dir] {
-        let Ok(start) = start.canonicalize() else { continue };
+        let start = start.canonicalize()?;
         let above = start.ancestors().skip(1).take_while(|folder| project.boundary.contains(folder));
-        folders.extend(iter::once(&*start).chain(above).map(Path::to_owned));
+        for folder in iter::once(&*start).chain(above) {
+            if !folders.iter().any(|known| known == folder) {
+                folders.push(folder.to_owned());
+            }
+        }
     }
-    let mut known = BTreeSet::new();
-    folders.retain(|folder| known.insert(folder.clone()));
     let files = folders.iter().map(|folder| folder.join(".env")).map(|path| {
         let name = relative_paths::shown_path(&path);
         if path.is_symlink() && !project.boundary.contains(&path) {

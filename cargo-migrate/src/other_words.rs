@@ -40,13 +40,20 @@ pub fn add_suggestion(error: &mut Error) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
+    use std::collections::BTreeSet;
 
     #[test]
-    fn each_word_has_one_command() {
-        let mut words: Vec<&str> = COMMANDS.iter().flat_map(|(_, _, words)| words.iter().copied()).collect();
-        let count = words.len();
-        words.sort_unstable();
-        words.dedup();
-        assert_eq!(words.len(), count);
+    fn each_word_leads_to_one_command() {
+        let commands = crate::Arguments::command();
+        let mut known = BTreeSet::new();
+        for (command, _, words) in COMMANDS {
+            let found = command.split(' ').try_fold(&commands, |above, name| above.find_subcommand(name));
+            assert!(found.is_some(), "{command}");
+            for word in words {
+                assert!(known.insert(word), "{word} leads to two commands");
+                assert!(commands.find_subcommand(word).is_none(), "{word} is a command");
+            }
+        }
     }
 }

@@ -97,9 +97,7 @@ fn statement_of(allow: &Allow, script: &Script) -> Option<usize> {
         return None;
     }
     let line = script.text[..comment].rfind(['\n', '\r']).map_or(0, |line_break| line_break + 1);
-    // The statements are in the order of the text.
-    let ends_by = |end: usize| script.statements.partition_point(|statement| statement.range.end <= end);
-    let (first_on_line, next) = (ends_by(line), ends_by(comment));
-    let at = if first_on_line < next { first_on_line } else { next };
+    // Both are the first statement that ends after the line begins. The statements are in the order of the text.
+    let at = script.statements.partition_point(|statement| statement.range.end <= line);
     (at < script.statements.len()).then_some(at)
 }

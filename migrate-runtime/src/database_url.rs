@@ -257,10 +257,9 @@ mod tests {
             ("postgres://a@x/y?host=::1", "postgres://a@[::1]:5432/y"),
             ("postgres://a%3Asecret@x/y?port=5433", "postgres://a@x:5433/y"),
             ("postgres://x/y?user=a:secret&dbname=postgres://a:secret@x/z", "postgres://a@x:5432/..."),
-            ("postgres://x/y?host=a:secret@x", "postgres://"),
+            ("postgres://b@x/y?host=a:secret@x", "postgres://b@.../y"),
         ] {
-            let url = parse(text).unwrap().to_string();
-            assert!(url.starts_with(shown) && !url.contains("secret"), "{text}: {url}");
+            assert_eq!(parse(text).unwrap().to_string(), shown, "{text}");
         }
         for text in [
             "",

@@ -508,14 +508,20 @@ async fn nothing_remains_of_a_statement_that_cannot_be_parsed() {
         database.drop().await;
     }
     // The statement before the one that the procedure builds is done.
-    let database = TestDatabase::new(Kind::MariaDb).await;
-    database.execute("CREATE TABLE t (a int)").await;
-    database.execute("CREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (1); EXECUTE IMMEDIATE 'selec 1'; END").await;
-    let folder = TestFolder::new(&[("001_a.up.sql", "CREATE TABLE u (a int);\nCALL p();\n")]);
-    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"mysql\"\nlint = \"off\"\n");
-    let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
-    assert!(outcome.stderr.contains("some changes of statement 2 may remain"), "{}", outcome.stderr);
-    database.drop().await;
+    for (kind, procedure) in [
+        (Kind::Postgres, "LANGUAGE plpgsql AS $$ BEGIN INSERT INTO t VALUES (1); COMMIT; EXECUTE 'selec 1'; END $$"),
+        (Kind::MariaDb, "BEGIN INSERT INTO t VALUES (1); EXECUTE IMMEDIATE 'selec 1'; END"),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        database.execute("CREATE TABLE t (a int)").await;
+        database.execute(&format!("CREATE PROCEDURE p() {procedure}")).await;
+        let folder = TestFolder::new(&[("001_a.up.sql", "-- migrate: no-transaction\nCREATE TABLE u (a int);\nCALL p();\n")]);
+        let name = kind.dialect().name();
+        folder.write("migrate.toml", &format!("service = \"app\"\ndatabase = \"{name}\"\nlint = \"off\"\n"));
+        let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
+        assert!(outcome.stderr.contains("some changes of statement 2 may remain"), "{kind:?}: {}", outcome.stderr);
+        database.drop().await;
+    }
 }
 
 /// The sentence about a rollback says what it does not undo, and keeps quiet where there is nothing.

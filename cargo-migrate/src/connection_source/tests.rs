@@ -186,6 +186,7 @@ fn a_file_of_sqlite_is_relative_to_the_file_that_names_it() {
         ("sqlite://app.db?mode=rwc", "../..", "sqlite:../../app.db?mode=rwc"),
         ("sqlite:./data/app.db", "..", "sqlite:../data/app.db"),
         ("sqlite:../app.db", "..", "sqlite:../../app.db"),
+        ("SQLite:app.db", "..", "sqlite:../app.db"),
         ("sqlite:app.db", "100%?", "sqlite:100%25%3F/app.db"),
         ("sqlite:app.db", "", "sqlite:app.db"),
         ("sqlite:/data/app.db", "..", "sqlite:/data/app.db"),

@@ -211,9 +211,9 @@ fn carriage_return_in_string(script: &Script, dialect: Dialect) -> Option<usize>
     let in_data = script.statements.iter().filter_map(|statement| {
         let data = statement.copy_data.clone()?;
         let mut is_quoted = false;
-        let in_field = text[data.clone()].bytes().zip(text[data.clone()].bytes().skip(1)).position(|(byte, next)| {
-            is_quoted ^= byte == b'"';
-            is_quoted && byte == b'\r' && next == b'\n'
+        let in_field = text.as_bytes()[data.clone()].windows(2).position(|pair| {
+            is_quoted ^= pair[0] == b'"';
+            is_quoted && pair == b"\r\n"
         });
         // Only the format CSV has quoted fields.
         let sql = statement.sql(text);

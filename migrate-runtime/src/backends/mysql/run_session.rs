@@ -106,6 +106,7 @@ impl MySql<'_> {
                 return Err(error.of_session(statement));
             }
         }
+        // Another statement with these letters costs one query.
         let uses = statements.iter().find(|statement| statement.to_ascii_uppercase().contains("USE"));
         match uses.filter(|_| !has_stated_place) {
             Some(statement) => self.refuse_other_database(history_sql, statement).await,
@@ -116,6 +117,7 @@ impl MySql<'_> {
     /// The history is in the database that the URL names. With another one for the tables, a run with the URL of that database would
     /// find no history there and apply everything again.
     async fn refuse_other_database(&mut self, history_sql: &HistorySql, statement: &str) -> Result<(), BackendError> {
+        // Without a database, its name is that of no database, so the run is refused.
         let selected = self.first_value("SELECT DATABASE()").await?.unwrap_or_default();
         if selected == self.database {
             return Ok(());
