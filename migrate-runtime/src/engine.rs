@@ -6,10 +6,11 @@ use crate::backend::{Backend, ConnectionState, RenewedSession};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::completeness::{self, Completeness};
+use crate::early_start;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
 use crate::first_run::{self, RecordedHistory};
-use crate::history_changes;
+use crate::history_changes::{self, StepChanges};
 use crate::history_loss;
 use crate::history_sql::HistorySql;
 use crate::recovery::{InterruptedMigration, inspect_interrupted};
@@ -591,49 +592,83 @@ async fn run_steps(
         options.emit(&Event::Planned { steps: plan.steps.len() });
     }
     let mut absent = AbsentNames::default();
+    // The changes of the step, if its record was written with the end of the one before.
+    let mut started: Option<StepChanges<'_>> = None;
     for (at, step) in plan.steps.iter().enumerate() {
-        if options.stop.is_requested() {
-            let left = plan.steps.len() - at;
-            return Err(report.add_to(stopped(&format!("with {left} of {} migrations left", plan.steps.len()))));
-        }
-        options.emit(&Event::Started {
-            title: &step.title,
-            direction: step.direction,
-            number: earlier + at + 1,
-            of: earlier + plan.steps.len(),
-        });
+        let ready = async {
+            if options.stop.is_requested() {
+                return Err(stopped(&format!("with {} of {} migrations left", plan.steps.len() - at, plan.steps.len())));
+            }
+            let (number, of) = (earlier + at + 1, earlier + plan.steps.len());
+            options.emit(&Event::Started { title: &step.title, direction: step.direction, number, of });
+            checked_triggers(backend, history_sql, set, &plan.steps[at..], &mut absent).await
+        };
         let since = Instant::now();
-        // Migrations before it may have created triggers.
-        let triggers = triggers_of(backend, history_sql, &plan.steps[at..], set.contents().reading(), &mut absent).await;
-        let triggers = triggers.map_err(|error| report.add_to(error))?;
+        let triggers = match ready.await {
+            Ok(triggers) => triggers,
+            Err(error) => return Err(report.add_to(withdraw(backend, history_sql, started.as_ref(), error).await)),
+        };
         let reading = set.contents().reading().with_triggers(&triggers);
-        if let Some(error) = session_obstacle(backend, step, set, reading) {
-            return Err(report.add_to(error));
-        }
-        let runner = StepRunner { backend: &mut *backend, history_sql, step, reading, history: &mut *history, options, since };
+        let next = early_start::changes_of(backend, plan.steps.get(at + 1), set.contents().reading(), history);
+        let (is_started, next_step) = (started.is_some(), next.as_ref());
+        let (backend, history) = (&mut *backend, &mut *history);
+        let runner = StepRunner { backend, history_sql, step, reading, history, options, since, is_started, next: next_step };
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
         let session = match runner.run().instrument(span).await {
             Ok(session) => session,
             Err(StepError::HistoryChanged) => return Ok(Outcome::PlanAgain),
             Err(StepError::Failed(error)) => return Err(report.add_to(error)),
         };
-        let took = since.elapsed();
-        options.emit(&Event::Finished { title: &step.title, direction: step.direction, took });
-        tracing::info!(version = %step.key, title = step.title, direction = ?step.direction, took_ms = took.as_millis() as u64, "migration done");
-        report.done.push(CompletedMigration {
-            key: step.key.clone(),
-            title: step.title.clone(),
-            direction: step.direction,
-            took,
-            from_history: matches!(step.source, ScriptSource::History),
-        });
+        report.done.push(completed(step, since.elapsed(), options));
         absent.forget_defined(step.script());
+        started = next.filter(|_| session == StepSession::NextStarted);
         let is_last = at + 1 == plan.steps.len();
         if session == StepSession::Changed && !is_last && renew(backend, history_sql, history, options, report).await? {
             return Ok(Outcome::PlanAgain);
         }
     }
     Ok(Outcome::Finished)
+}
+
+/// Says that a step is done, after this time.
+fn completed(step: &Step<'_>, took: Duration, options: &RunOptions) -> CompletedMigration {
+    options.emit(&Event::Finished { title: &step.title, direction: step.direction, took });
+    tracing::info!(version = %step.key, title = step.title, direction = ?step.direction, took_ms = took.as_millis() as u64, "migration done");
+    CompletedMigration {
+        key: step.key.clone(),
+        title: step.title.clone(),
+        direction: step.direction,
+        took,
+        from_history: matches!(step.source, ScriptSource::History),
+    }
+}
+
+/// The triggers that the first of these steps may fire: migrations before it may have created some. Fails if its session does not
+/// suit it.
+async fn checked_triggers(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+    steps: &[Step<'_>],
+    absent: &mut AbsentNames,
+) -> Result<TriggerCatalog, Error> {
+    let triggers = triggers_of(backend, history_sql, steps, set.contents().reading(), absent).await?;
+    // Without triggers, the answer is the same as before the first step.
+    let step = steps.first().filter(|_| triggers != TriggerCatalog::default());
+    let reading = set.contents().reading().with_triggers(&triggers);
+    match step.and_then(|step| session_obstacle(backend, step, set, reading)) {
+        Some(error) => Err(error),
+        None => Ok(triggers),
+    }
+}
+
+/// Deletes the record of a step that does not start because of this error.
+async fn withdraw(backend: &mut dyn Backend, history_sql: &HistorySql, started: Option<&StepChanges<'_>>, error: Error) -> Error {
+    let Some(started) = started else { return error };
+    match backend.write(history_sql, &started.withdrawn()).await {
+        Ok(()) => error,
+        Err(failure) => failure.note_unrecorded(error),
+    }
 }
 
 /// The triggers that the first of these steps may fire, where what they leave in the session matters, and the tables without

@@ -3,6 +3,7 @@
 
 mod asked_session_state;
 mod atomicity;
+mod between_steps;
 mod command;
 mod conformance;
 mod corpus;

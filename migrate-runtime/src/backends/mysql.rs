@@ -75,6 +75,7 @@ pub struct MySql<'c> {
     reset: SessionReset,
     /// What a new session of this run starts with: our own settings, then the `session` statements.
     session: Vec<String>,
+    session_mentions: Mentions,
     /// The variables of a lent session before `prepare`.
     original: Variables,
     /// The names in scripts that a lent session may keep: user variables with the SQL of their value, and temporary tables.
@@ -90,8 +91,8 @@ pub struct MySql<'c> {
     original_role: Option<String>,
     /// The migration lock, unless it is a session-level lock.
     lease: Option<Lease>,
-    /// The number of the connection that has acquired the session-level lock. A script may change what `CONNECTION_ID()` returns.
-    lock_holder: Option<String>,
+    /// An expression that is true while the connection that has acquired the session-level lock holds it.
+    lock_condition: Option<String>,
 }
 
 impl<'c> MySql<'c> {
@@ -105,6 +106,7 @@ impl<'c> MySql<'c> {
             max_packet: usize::MAX,
             reset: SessionReset::default(),
             session: Vec::new(),
+            session_mentions: Mentions::default(),
             original: Variables::new(),
             left: BTreeMap::new(),
             lock_timeout_sql: String::new(),
@@ -113,7 +115,7 @@ impl<'c> MySql<'c> {
             role: SessionRole::default(),
             original_role: None,
             lease: None,
-            lock_holder: None,
+            lock_condition: None,
         }
     }
 
@@ -121,10 +123,7 @@ impl<'c> MySql<'c> {
     fn guard(&self, history_sql: &HistorySql) -> Vec<String> {
         let held = match &self.lease {
             Some(lease) => lease.held_condition(history_sql),
-            None => {
-                let holder = self.lock_holder.as_deref().unwrap_or("NULL");
-                format!("coalesce(IS_USED_LOCK({}) = {holder}, 0)", self.lock_name(history_sql))
-            }
+            None => self.lock_condition.clone().unwrap_or_else(|| "FALSE".to_owned()),
         };
         // A conditional `SIGNAL` is possible only in a routine. A scalar subquery that returns two rows is an error anywhere.
         let check = format!("SELECT (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 2) two WHERE NOT {held})");
@@ -302,8 +301,7 @@ impl<'c> MySql<'c> {
     /// before an earlier statement of the script. `None` if they stay. `restore` resets them.
     fn lock_timeouts_sql(&mut self, unit_run: &UnitRun<'_>, in_transaction: bool) -> Option<String> {
         // The limit of the script, or of `session`, takes precedence.
-        let session = self.session.iter().map(|statement| Mentions::of(statement, Dialect::MySql));
-        if session.fold(unit_run.mentions, Mentions::and).has(Mention::LockTimeout) {
+        if unit_run.mentions.and(self.session_mentions).has(Mention::LockTimeout) {
             return None;
         }
         let sql = match unit_run.lock_timeout {
@@ -458,6 +456,10 @@ impl Backend for MySql<'_> {
 
     fn is_missing_table(&self, error: &BackendError) -> bool {
         is_missing(error)
+    }
+
+    fn starts_early(&self) -> bool {
+        true
     }
 
     fn is_missing_column(&self, error: &BackendError) -> bool {

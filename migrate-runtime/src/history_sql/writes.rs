@@ -34,14 +34,17 @@ impl HistorySql {
                 self.insert_completed(&mut sql, record.version, record.name, Direction::Up, *completion);
             }
             HistoryChange::Finished { version, name, statements, summary, elapsed } => {
-                let (now, ms) = (self.dialect.now, self.milliseconds(*elapsed));
-                let set = format!("state = 'applied', statements_done = {statements}, applied_at = {now}, execution_ms = {ms}");
-                self.update(&mut sql, version, &set);
+                self.update(&mut sql, version, &self.applied_columns(*statements, *elapsed));
                 self.upsert_summary(&mut sql, summary);
                 self.insert_completed(&mut sql, version, name, Direction::Up, Completion::Executed(*elapsed));
             }
+            HistoryChange::EndThenStart { end, start } => {
+                sql = self.write(end);
+                self.upsert_record(&mut sql, start, None);
+            }
+            HistoryChange::StartWithdrawn { version } => self.delete(&mut sql, version),
             HistoryChange::Reverted { version, name, summary, completion } => {
-                let _ = writeln!(sql, "DELETE FROM {} WHERE {};", self.records(), self.is_version(version));
+                self.delete(&mut sql, version);
                 self.upsert_summary(&mut sql, summary);
                 self.insert_completed(&mut sql, version, name, Direction::Down, *completion);
             }
@@ -54,10 +57,7 @@ impl HistorySql {
                 let script = script.map(|(direction, text)| self.assignment(direction, StoredSql::of(text)));
                 let set = format!("state = '{state}', statements_done = {done}{}", script.unwrap_or_default());
                 self.update(&mut sql, version, &set);
-                let (event, detail) = match by {
-                    ResolvedBy::Operator => ("resolved", done_statements(*done)),
-                    ResolvedBy::Catalogue(evidence) => ("recovered", format!("{}: {evidence}", done_statements(*done))),
-                };
+                let (event, detail) = resolved_event(*by, *done);
                 self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
             }
             HistoryChange::Summarized { summary } => self.upsert_summary(&mut sql, summary),
@@ -72,6 +72,15 @@ impl HistorySql {
             }
         }
         sql
+    }
+
+    fn applied_columns(&self, statements: usize, elapsed: Elapsed) -> String {
+        let (now, ms) = (self.dialect.now, self.milliseconds(elapsed));
+        format!("state = 'applied', statements_done = {statements}, applied_at = {now}, execution_ms = {ms}")
+    }
+
+    fn delete(&self, sql: &mut String, version: &str) {
+        let _ = writeln!(sql, "DELETE FROM {} WHERE {};", self.records(), self.is_version(version));
     }
 
     fn accept_records(&self, sql: &mut String, summary: &SchemaVersionRow<'_>, lost: &[String]) {
@@ -116,9 +125,7 @@ impl HistorySql {
     /// Makes the record what it was before the migration, or its revert, started.
     fn restore(&self, sql: &mut String, version: &str, restored: &Restored<'_>) {
         match restored {
-            Restored::NotApplied => {
-                let _ = writeln!(sql, "DELETE FROM {} WHERE {};", self.records(), self.is_version(version));
-            }
+            Restored::NotApplied => self.delete(sql, version),
             Restored::Applied { statements, summary } => {
                 let set = format!("state = 'applied', statements = {statements}, statements_done = {statements}");
                 self.update(sql, version, &set);
@@ -286,6 +293,14 @@ impl<'a> Event<'a> {
 
     fn detail(self, detail: &'a str) -> Self {
         Event { detail: Some(detail), ..self }
+    }
+}
+
+/// The name of the event, and its details.
+fn resolved_event(by: ResolvedBy<'_>, done: usize) -> (&'static str, String) {
+    match by {
+        ResolvedBy::Operator => ("resolved", done_statements(done)),
+        ResolvedBy::Catalogue(evidence) => ("recovered", format!("{}: {evidence}", done_statements(done))),
     }
 }
 

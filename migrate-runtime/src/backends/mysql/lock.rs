@@ -31,7 +31,11 @@ impl MySql<'_> {
         let sql = format!("SELECT CAST(GET_LOCK({name}, 0) AS CHAR), CAST(IS_USED_LOCK({name}) AS CHAR)");
         let mut row = only_row(self.rows(&sql).await?).ok_or_else(BackendError::unanswered)?.into_iter();
         match row.next().flatten().as_deref() {
-            Some("1") => self.lock_holder = row.next().flatten(),
+            // The number of the connection, because a script may change what `CONNECTION_ID()` returns.
+            Some("1") => {
+                let holder = row.next().flatten();
+                self.lock_condition = holder.map(|holder| format!("coalesce(IS_USED_LOCK({name}) = {holder}, 0)"));
+            }
             Some(_) => return Ok(false),
             None => return Err(BackendError::own("`GET_LOCK` returned NULL: the server could not create the lock")),
         }

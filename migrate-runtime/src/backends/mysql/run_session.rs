@@ -10,6 +10,7 @@ use crate::backends::connect_instead;
 use crate::connection::TextRow;
 use crate::history_sql::HistorySql;
 use crate::lease::Lease;
+use crate::mentions::Mentions;
 use crate::session::{only_row, session_statements};
 use futures_util::FutureExt;
 use migrate_model::dialect::Dialect;
@@ -100,6 +101,8 @@ impl MySql<'_> {
         let no_limit = Some(NO_ROW_LIMIT.to_owned()).filter(|_| !statements.is_empty());
         let statements: Vec<String> = statements.into_iter().chain(no_limit).collect();
         self.session = first.into_iter().chain([own_settings.clone()]).chain(statements.iter().cloned()).collect();
+        let mentions = self.session.iter().map(|statement| Mentions::of(statement, Dialect::MySql));
+        self.session_mentions = mentions.fold(Mentions::default(), Mentions::and);
         for statement in [own_settings].iter().chain(&statements) {
             if let Err(error) = self.execute(statement).await {
                 self.restore_original(history_sql).await?;
@@ -284,11 +287,10 @@ impl MySql<'_> {
             // The server rejects a string for a numeric setting.
             format!("SESSION {name} = {}", if is_number { value } else { history_sql.text(&value) })
         });
-        // The current value of `timestamp` advances. `DEFAULT` undoes a script that has fixed it.
-        let timestamp = ["SESSION timestamp = DEFAULT".to_owned()];
-        // The value of an earlier migration is not to be read by the next one.
-        let last_id = "DO LAST_INSERT_ID(0);\n";
-        let set = format!("SET {};\n{last_id}", settings.chain(timestamp).collect::<Vec<_>>().join(", "));
+        // The current value of `timestamp` advances. `DEFAULT` undoes a script that has fixed it. The ID that an earlier migration
+        // has made is not to be read by the next one.
+        let values = ["SESSION timestamp = DEFAULT", "SESSION last_insert_id = 0"].map(str::to_owned);
+        let set = format!("SET {};\n", settings.chain(values).collect::<Vec<_>>().join(", "));
         self.reset.original = match database {
             Some(database) => format!("USE {};\n{set}", history_sql.name(database)),
             None => set,
