@@ -4,9 +4,11 @@
 //! A source is taken whole: the address and the credentials of a connection never come from two sources. A pull request can
 //! change `.env`, and must not choose the host that a password of the environment is sent to.
 
-use crate::env_file::EnvFile;
+use crate::env_file::{BadValue, EnvFile};
 use migrate_cli::CommandError;
 use migrate_model::dialect::Dialect;
+use migrate_runtime::DatabaseUrl;
+use std::net::Ipv6Addr;
 use std::path::Path;
 use url::Url;
 
@@ -107,10 +109,14 @@ fn of_file(
     let place = format!("`{path}`");
     let names = ["DATABASE_URL"].iter().chain(&PARTS);
     let values: Result<Vec<_>, _> = names.map(|name| file.get(name).map(|value| (*name, value))).collect();
-    let values = values.map_err(|unknown| {
-        CommandError::usage(format!("line {} of {place} refers to a variable that the file does not set", unknown.line)).help(
-            "write the value itself, or `\\$` for a dollar sign. Environment variables are not substituted, because this file would then send their values to the server that it specifies",
-        )
+    let values = values.map_err(|bad| match bad {
+        BadValue::UnknownVariable(line) => {
+            CommandError::usage(format!("line {line} of {place} refers to a variable that the file does not set")).help(
+                "write the value itself, or `\\$` for a dollar sign. Environment variables are not substituted, because this file would then send their values to the server that it specifies",
+            )
+        }
+        BadValue::Unreadable(line) => CommandError::usage(format!("cannot parse line {line} of {place}"))
+            .help("write the line as `NAME=value`; put a value that contains blanks, quotes or `#` between single quotes: `NAME='value'`"),
     })?;
     let variable = |name: &str| values.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
     let text = match variable("DATABASE_URL") {
@@ -140,6 +146,7 @@ fn without_environment(
 ) -> Result<String, CommandError> {
     // Only the driver of PostgreSQL reads variables; a URL that cannot be parsed is reported later.
     let is_postgres = text.split_once(':').is_some_and(|(scheme, _)| scheme.to_ascii_lowercase().starts_with("postgres"));
+    let text = if is_postgres { DatabaseUrl::with_user_as_parameter(&text).into_owned() } else { text };
     let Some(mut url) = Url::parse(&text).ok().filter(|_| is_postgres) else { return Ok(text) };
     let has = |names: &[&str]| url.query_pairs().any(|(key, _)| names.contains(&&*key));
     let set = [
@@ -172,7 +179,11 @@ fn without_environment(
 #[derive(Debug, PartialEq, Eq)]
 enum BadPart {
     Missing(&'static str),
-    Invalid { name: &'static str, value: String, help: &'static str },
+    /// Its value may be a password in the wrong place, and is not shown.
+    Invalid {
+        name: &'static str,
+        help: &'static str,
+    },
 }
 
 impl BadPart {
@@ -188,8 +199,8 @@ impl BadPart {
                     None => error,
                 }
             }
-            BadPart::Invalid { name, value, help } => {
-                CommandError::usage(format!("`{name}` in {place} is not valid: `{}`", value.escape_debug())).help(help)
+            BadPart::Invalid { name, help } => {
+                CommandError::usage(format!("the value of `{name}` in {place} is not valid")).help(help)
             }
         }
     }
@@ -208,16 +219,22 @@ fn from_parts(variable: Environment<'_>, dialect: Option<Dialect>) -> Result<Str
         Some("3306") => Dialect::MySql,
         _ => Dialect::Postgres,
     });
-    let invalid = |name, value: &str, help| BadPart::Invalid { name, value: value.to_owned(), help };
-    let bad_host = || invalid("DB_HOST", &host, "use a host name or an IP address");
+    let invalid = |name, help| BadPart::Invalid { name, help };
+    let bad_host = || invalid("DB_HOST", "use a host name, an IP address, or the absolute path of a socket");
     let mut url = Url::parse(&format!("{}://localhost", dialect.name())).map_err(|_| bad_host())?;
+    let names = ParameterNames::of(dialect);
+    // The folder of a socket of PostgreSQL, or the socket of MySQL.
+    let socket = Some(&host).filter(|host| host.starts_with('/'));
+    let host = if host.parse::<Ipv6Addr>().is_ok() { format!("[{host}]") } else { host.clone() };
     let is_host = host.chars().all(|letter| letter.is_alphanumeric() || ".-_:[]%".contains(letter));
-    url.set_host(Some(&host).filter(|_| is_host).map(String::as_str)).map_err(|_| bad_host())?;
+    if socket.is_none() {
+        url.set_host(Some(&host).filter(|_| is_host).map(String::as_str)).map_err(|_| bad_host())?;
+    }
     if url.host_str().is_none_or(str::is_empty) {
         return Err(bad_host());
     }
     if let Some(port) = &port {
-        let bad_port = || invalid("DB_PORT", port, "use a number from 1 to 65535");
+        let bad_port = || invalid("DB_PORT", "use a number from 1 to 65535");
         url.set_port(Some(port.parse().map_err(|_| bad_port())?)).map_err(|()| bad_port())?;
     }
     if let Some(user) = variable("DB_USER") {
@@ -226,10 +243,13 @@ fn from_parts(variable: Environment<'_>, dialect: Option<Dialect>) -> Result<Str
     // The setters of `Url` percent-encode special characters, except `%`.
     url.set_password(variable("DB_PASSWORD").map(|password| escaped(&password)).as_deref()).map_err(|()| bad_host())?;
     url.set_path(&escaped(&name));
+    if let Some(socket) = socket {
+        url.query_pairs_mut().append_pair(names.socket, socket);
+    }
     if let Some(mode) = variable("DB_SSLMODE") {
-        let bad_mode = || invalid("DB_SSLMODE", &mode, "use `disable`, `prefer`, `require`, `verify-ca` or `verify-full`");
-        let (key, mode) = tls_mode(dialect, &mode).ok_or_else(bad_mode)?;
-        url.query_pairs_mut().append_pair(key, mode);
+        let bad_mode = || invalid("DB_SSLMODE", "use `disable`, `prefer`, `require`, `verify-ca` or `verify-full`");
+        let mode = tls_mode(&names, &mode).ok_or_else(bad_mode)?;
+        url.query_pairs_mut().append_pair(names.tls_mode, mode);
     }
     Ok(url.to_string())
 }
@@ -244,12 +264,28 @@ const TLS_MODES: &[(&str, &str)] = &[
     ("verify-full", "VERIFY_IDENTITY"),
 ];
 
-/// The parameter of a URL for a mode of TLS, which is given in the words of either database.
-fn tls_mode(dialect: Dialect, mode: &str) -> Option<(&'static str, &'static str)> {
+/// How the parameters of a URL are named.
+struct ParameterNames {
+    socket: &'static str,
+    tls_mode: &'static str,
+    /// Whether the words for the mode of TLS are those of MySQL.
+    has_mysql_words: bool,
+}
+
+impl ParameterNames {
+    fn of(dialect: Dialect) -> Self {
+        let has_mysql_words = dialect == Dialect::MySql;
+        let (socket, tls_mode) = if has_mysql_words { ("socket", "ssl-mode") } else { ("host", "sslmode") };
+        ParameterNames { socket, tls_mode, has_mysql_words }
+    }
+}
+
+/// The word for a mode of TLS, which is given in the words of either database.
+fn tls_mode(names: &ParameterNames, mode: &str) -> Option<&'static str> {
     let mode = if mode.eq_ignore_ascii_case("allow") { "prefer" } else { mode };
     let is_mode = |word: &str| word.eq_ignore_ascii_case(mode);
     let (postgres, mysql) = *TLS_MODES.iter().find(|(postgres, mysql)| is_mode(postgres) || is_mode(mysql))?;
-    Some(if dialect == Dialect::MySql { ("ssl-mode", mysql) } else { ("sslmode", postgres) })
+    Some(if names.has_mysql_words { mysql } else { postgres })
 }
 
 fn escaped(text: &str) -> String {

@@ -133,8 +133,5 @@ fn read_env_file(path: &Path, name: &str) -> Result<Option<EnvFile>, CommandErro
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(CommandError::other(format!("cannot read `{name}`: {error}"))),
     };
-    let file = EnvFile::parse(&text).map_err(|line| {
-        CommandError::other(format!("cannot parse line {} of `{name}`", line.0)).help("write each line as `NAME=value`")
-    })?;
-    Ok(Some(file))
+    Ok(Some(EnvFile::parse(&text)))
 }

@@ -1,5 +1,8 @@
 //! Parses `.env` files. A value may contain variables of the same file, and never those of the environment: a `.env` file
 //! from a stranger could send them to a server of its choice.
+//!
+//! Other programs read the file, too, by rules of their own. A line that cannot be parsed matters only if it sets a variable that
+//! is needed.
 
 use std::collections::HashMap;
 use std::iter::Peekable;
@@ -8,39 +11,46 @@ use std::str::Chars;
 /// The variables of a file. Errors of a value are reported when it is needed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct EnvFile {
-    values: HashMap<String, Result<String, UnknownVariable>>,
+    values: HashMap<String, Result<String, BadValue>>,
 }
 
-/// A value contains a variable that the file does not set.
+/// Why a value cannot be used. Its text may be a secret and is not shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct UnknownVariable {
-    /// The line of the value, from 1.
-    pub line: usize,
+pub enum BadValue {
+    /// It contains a variable that the file does not set, in this line, from 1.
+    UnknownVariable(usize),
+    /// This line, from 1, is not `NAME=value`.
+    Unreadable(usize),
 }
-
-/// The line, from 1, that cannot be parsed. Its text may be a secret and is not shown.
-#[derive(Debug, PartialEq, Eq)]
-pub struct BadLine(pub usize);
 
 impl EnvFile {
-    /// Parses a file.
-    ///
-    /// # Errors
-    /// If a line is not `NAME=value`.
-    pub fn parse(text: &str) -> Result<Self, BadLine> {
+    /// Parses a file. Lines that cannot be parsed are skipped, and so is what an opening quote that is never closed may span.
+    pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-        let mut parser = EnvParser { letters: text.chars().peekable(), line: 1, values: HashMap::new() };
-        while parser.letters.peek().is_some() {
-            parser.assignment().ok_or(BadLine(parser.line))?;
+        let mut parser = EnvParser { letters: text.chars().peekable(), line: 1, values: HashMap::new(), name: None };
+        loop {
+            parser.skip_while(char::is_whitespace);
+            if parser.letters.peek().is_none() {
+                return EnvFile { values: parser.values };
+            }
+            let (start, line) = (parser.letters.clone(), parser.line);
+            parser.name = None;
+            if parser.assignment().is_none() {
+                let at = if parser.letters.peek().is_none() { line } else { parser.line };
+                if let Some(name) = parser.name.take() {
+                    parser.values.insert(name, Err(BadValue::Unreadable(at)));
+                }
+                (parser.letters, parser.line) = (start, line);
+                parser.skip_while(|letter| letter != '\n');
+            }
         }
-        Ok(EnvFile { values: parser.values })
     }
 
     /// The value of a variable; `None` if it is missing or empty.
     ///
     /// # Errors
-    /// If the value contains a variable that the file does not set.
-    pub fn get(&self, name: &str) -> Result<Option<String>, UnknownVariable> {
+    /// If the value cannot be parsed, or contains a variable that the file does not set.
+    pub fn get(&self, name: &str) -> Result<Option<String>, BadValue> {
         let value = self.values.get(name).cloned().transpose()?;
         Ok(value.filter(|value| !value.is_empty()))
     }
@@ -49,7 +59,9 @@ impl EnvFile {
 struct EnvParser<'a> {
     letters: Peekable<Chars<'a>>,
     line: usize,
-    values: HashMap<String, Result<String, UnknownVariable>>,
+    values: HashMap<String, Result<String, BadValue>>,
+    /// The variable that the current line sets, once it is known.
+    name: Option<String>,
 }
 
 impl EnvParser<'_> {
@@ -71,16 +83,11 @@ impl EnvParser<'_> {
         name
     }
 
-    /// An assignment, a comment or an empty line; `None` if it is something else.
+    /// An assignment or a comment; `None` if it is something else.
     fn assignment(&mut self) -> Option<()> {
-        self.skip_while(char::is_whitespace);
-        match self.letters.peek() {
-            None => return Some(()),
-            Some('#') => {
-                self.skip_while(|letter| letter != '\n');
-                return Some(());
-            }
-            Some(_) => {}
+        if self.letters.peek() == Some(&'#') {
+            self.skip_while(|letter| letter != '\n');
+            return Some(());
         }
         let mut name = self.dotted_name()?;
         self.skip_while(is_blank);
@@ -88,6 +95,8 @@ impl EnvParser<'_> {
             name = self.dotted_name()?;
             self.skip_while(is_blank);
         }
+        // `export NAME` sets nothing here.
+        self.name = Some(name.clone()).filter(|name| !self.values.contains_key(name) || self.letters.peek() == Some(&'='));
         self.letters.next_if_eq(&'=')?;
         self.skip_while(is_blank);
         let value = self.value()?;
@@ -106,7 +115,7 @@ impl EnvParser<'_> {
         Some(name)
     }
 
-    fn value(&mut self) -> Option<Result<String, UnknownVariable>> {
+    fn value(&mut self) -> Option<Result<String, BadValue>> {
         let mut value = Ok(String::new());
         if self.letters.peek() == Some(&'#') {
             self.skip_while(|letter| letter != '\n');
@@ -142,7 +151,7 @@ impl EnvParser<'_> {
     }
 
     /// What is between single quotes.
-    fn literal(&mut self, value: &mut Result<String, UnknownVariable>) -> Option<()> {
+    fn literal(&mut self, value: &mut Result<String, BadValue>) -> Option<()> {
         self.next();
         loop {
             match self.next()? {
@@ -161,7 +170,7 @@ impl EnvParser<'_> {
     }
 
     /// `$NAME` or `${NAME}`; any other dollar sign is itself.
-    fn variable(&mut self, value: &mut Result<String, UnknownVariable>) -> Option<()> {
+    fn variable(&mut self, value: &mut Result<String, BadValue>) -> Option<()> {
         self.next();
         let braced = self.letters.next_if_eq(&'{').is_some();
         let name = self.name();
@@ -176,8 +185,8 @@ impl EnvParser<'_> {
             Some(Ok(other)) => {
                 let _ = value.as_mut().map(|value| value.push_str(other));
             }
-            Some(Err(unknown)) => *value = Err(*unknown),
-            None => *value = Err(UnknownVariable { line: self.line }),
+            Some(Err(bad)) => *value = Err(*bad),
+            None => *value = Err(BadValue::UnknownVariable(self.line)),
         }
         Some(())
     }
@@ -187,7 +196,7 @@ fn is_blank(letter: char) -> bool {
     letter == ' ' || letter == '\t'
 }
 
-fn push(value: &mut Result<String, UnknownVariable>, letter: char) {
+fn push(value: &mut Result<String, BadValue>, letter: char) {
     let _ = value.as_mut().map(|value| value.push(letter));
 }
 
@@ -195,8 +204,8 @@ fn push(value: &mut Result<String, UnknownVariable>, letter: char) {
 mod tests {
     use super::*;
 
-    fn value(text: &str) -> Result<Option<String>, UnknownVariable> {
-        EnvFile::parse(text).unwrap().get("X")
+    fn value(text: &str) -> Result<Option<String>, BadValue> {
+        EnvFile::parse(text).get("X")
     }
 
     #[test]
@@ -228,13 +237,25 @@ mod tests {
             assert!(value(text).is_err(), "{text:?}");
         }
         assert_eq!(value("Y=$HOME\nX=1"), Ok(Some("1".to_owned())));
-        assert_eq!(value("A=1\nX=\"\n$HOME\""), Err(UnknownVariable { line: 3 }));
+        assert_eq!(value("A=1\nX=\"\n$HOME\""), Err(BadValue::UnknownVariable(3)));
     }
 
     #[test]
-    fn bad_lines_are_named_by_number() {
-        for (text, line) in [("X", 1), ("A=1\n\n-----BEGIN KEY-----", 3), ("X=a b", 1), ("X='a", 1), ("X=\"a", 1), ("1=2", 1)] {
-            assert_eq!(EnvFile::parse(text), Err(BadLine(line)), "{text:?}");
+    fn bad_lines_matter_where_they_set_the_variable() {
+        for (text, line) in [("X", 1), ("A=1\n\nX=a b", 3), ("X='a", 1), ("X=\"a\nY=1", 1), ("X: 1", 1), ("export X = a b", 1)] {
+            assert_eq!(value(text), Err(BadValue::Unreadable(line)), "{text:?}");
+        }
+        for text in [
+            "hello world\nX=1",
+            "-----BEGIN KEY-----\nX=1",
+            "1=2\nX=1",
+            "Y=a b\nX=1",
+            "Y='a\nX=1",
+            "Y=\"it's\nX=1",
+            "X=1\nexport X",
+            "[section]\n X=1",
+        ] {
+            assert_eq!(value(text), Ok(Some("1".to_owned())), "{text:?}");
         }
     }
 }

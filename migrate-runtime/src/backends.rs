@@ -324,9 +324,9 @@ fn help_before_an_answer(error: &sqlx::Error) -> Option<&'static str> {
 fn sqlstate_help(code: &str) -> Option<&'static str> {
     match code {
         "3D000" | "42000" => Some("create the database with `cargo migrate db create`, or correct the database name in the URL"),
-        "28P01" | "28000" => {
-            Some("check the user and password in the URL, and whether the server allows this user to connect from this host")
-        }
+        "28P01" | "28000" => Some(
+            "check the user and password in the URL (special characters are percent-encoded there), and whether the server allows this user to connect from this host",
+        ),
         "53300" | "08004" => Some("too many connections are open; close some, or try again later"),
         "57P03" => Some("the server is starting or stopping; `cargo migrate wait` waits until the server accepts connections"),
         _ => None,

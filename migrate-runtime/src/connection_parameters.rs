@@ -2,6 +2,8 @@
 //! password is sent. Each database lists its parameters beside the parser of its address.
 
 use crate::backends::AddressError;
+use migrate_model::suggestion;
+use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use url::{Url, form_urlencoded};
 
@@ -172,6 +174,11 @@ fn find(known: &'static [Parameter], key: &str) -> Option<&'static Parameter> {
     known.iter().find(|parameter| parameter.names.contains(&key))
 }
 
+/// The address in brackets that is the host of a URL.
+pub fn ipv6(host: &str) -> Option<Ipv6Addr> {
+    host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
+}
+
 fn is_name(key: &str) -> bool {
     key.starts_with(|first: char| first.is_ascii_alphabetic())
         && key.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter))
@@ -192,6 +199,9 @@ fn unknown(known: &'static [Parameter], label: Option<&str>, key: &str) -> Addre
             error.help(format!("write `{name}=WORD`, where WORD is one of {}", words.join(", ")))
         }
         Some((name, _)) => error.help(format!("write `{name}`")),
+        None if let Some(name) = suggestion::nearest(key, names().map(|(name, _)| name)) => {
+            error.help(format!("did you mean `{name}`?"))
+        }
         None => {
             let passed = known.iter().filter(|parameter| parameter.is_passed("x")).map(Parameter::name);
             let names: Vec<_> = passed.map(|name| format!("`{name}`")).collect();

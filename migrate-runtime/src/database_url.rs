@@ -4,6 +4,7 @@ use crate::backends::{self, Address, AddressError, BackendEntry, Destination};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
 use migrate_model::dialect::Dialect;
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -45,6 +46,35 @@ impl DatabaseUrl {
         self.address.is_in_memory()
     }
 
+    /// The same URL with its user and password as parameters, if it has no host: `postgres://app@/shop?host=/run/postgresql`, which
+    /// `psql` accepts and parsers of URLs do not.
+    ///
+    /// ```
+    /// # use migrate_runtime::DatabaseUrl;
+    /// let url = DatabaseUrl::with_user_as_parameter("postgres://app:a+b@/shop?host=/run/postgresql");
+    /// assert_eq!(url, "postgres:///shop?host=/run/postgresql&user=app&password=a%2Bb");
+    /// assert_eq!(DatabaseUrl::with_user_as_parameter("postgres://app@db/shop"), "postgres://app@db/shop");
+    /// ```
+    pub fn with_user_as_parameter(text: &str) -> Cow<'_, str> {
+        let parts = || {
+            let (scheme, rest) = text.split_once("://")?;
+            let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+            let user = rest[..end].strip_suffix('@')?;
+            Some((scheme, user, &rest[end..]))
+        };
+        let Some((scheme, user, rest)) = parts() else { return Cow::Borrowed(text) };
+        let (user, password) = user.split_once(':').map_or((user, None), |(user, password)| (user, Some(password)));
+        let mut url = format!("{scheme}://{rest}");
+        for (name, value) in [("user", Some(user).filter(|user| !user.is_empty())), ("password", password)] {
+            let Some(value) = value else { continue };
+            let separator = if url.contains('?') { '&' } else { '?' };
+            // In parameters, a `+` is a space.
+            let value = value.replace('+', "%2B").replace('&', "%26");
+            url.push_str(&format!("{separator}{name}={value}"));
+        }
+        Cow::Owned(url)
+    }
+
     pub(crate) fn address(&self) -> &dyn Address {
         &*self.address
     }
@@ -80,20 +110,37 @@ impl FromStr for DatabaseUrl {
         if entry.needs_authority && !rest.starts_with("//") {
             return Err(invalid("`://` is missing after the scheme"));
         }
+        let rest = if entry.needs_authority { rest_without_host(rest) } else { rest.into() };
         let authority = rest.strip_prefix("//").unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         if entry.needs_authority && !is_host(host) {
-            return Err(invalid("the text after the `:` of the host is not a port number").help(
-                "if this text belongs to the password, write `@` before the host, and `%40` for each `@` in the password",
-            ));
+            return Err(invalid("the text after the `:` of the host is not a port number").help(ENCODE_PASSWORD));
+        }
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        if entry.needs_authority && path[path.len().min(2 + authority.len())..].contains('@') {
+            return Err(rejected("it contains an `@` after the host").help(ENCODE_PASSWORD));
         }
         // Drivers recognize a scheme in lower case only.
         let text = format!("{scheme}:{rest}");
         let address = parse(&text).map_err(|AddressError { message, help }| {
-            if help.is_empty() { invalid(&message) } else { help.into_iter().fold(rejected(&message), Error::help) }
+            let error = if help.is_empty() { invalid(&message) } else { help.into_iter().fold(rejected(&message), Error::help) };
+            // A `?` or a `#` in a password.
+            if authority.contains('@') || !rest.contains('@') { error } else { error.help(ENCODE_PASSWORD) }
         })?;
         let masked = address.destination().map_or_else(|| mask(&text), |destination| show(scheme, &destination));
         Ok(DatabaseUrl { masked, text: text.into(), scheme, entry, address: address.into() })
+    }
+}
+
+/// What to do with a password that the parser takes for something else.
+const ENCODE_PASSWORD: &str = "in a user name and a password, write `%2F` for `/`, `%3F` for `?`, `%23` for `#`, `%40` for `@`, `%3A` for `:` and `%25` for `%`";
+
+/// What follows the `:` of the scheme, with the user as a parameter if there is no host.
+fn rest_without_host(rest: &str) -> Cow<'_, str> {
+    let text = format!("x:{rest}");
+    match DatabaseUrl::with_user_as_parameter(&text) {
+        Cow::Borrowed(_) => Cow::Borrowed(rest),
+        Cow::Owned(text) => Cow::Owned(text["x:".len()..].to_owned()),
     }
 }
 
@@ -256,6 +303,7 @@ mod tests {
             ("mysql://a:secret@x/y?socket=/run/db.sock", "mysql://a@/y?socket=/run/db.sock"),
             ("postgres://a@x/y?host=::1", "postgres://a@[::1]:5432/y"),
             ("postgres://a%3Asecret@x/y?port=5433", "postgres://a@x:5433/y"),
+            ("postgres://a:secret@/y?host=/run/pg", "postgres://a@/y?host=/run/pg"),
             ("postgres://x/y?user=a:secret&dbname=postgres://a:secret@x/z", "postgres://a@x:5432/..."),
             ("postgres://b@x/y?host=a:secret@x", "postgres://b@.../y"),
         ] {
@@ -269,6 +317,10 @@ mod tests {
             "postgres:/db/secret",
             "postgres://u:secret@h:port/x",
             "mysql://u%3Asecret%40h/x",
+            "postgres://u:12/secret@h/x",
+            "mysql://u:12?secret@h/x",
+            "postgres://u:12#secret@h/x",
+            "postgres://u:a@12/secret@h/x",
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains("is not a valid database URL") && !error.contains("secret"), "{error}");

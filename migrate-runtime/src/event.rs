@@ -16,7 +16,7 @@ pub struct SessionInfo {
     pub from: Option<String>,
     /// When the connection or its transaction started, in a form that depends on the database.
     pub since: Option<String>,
-    /// The current or last statement.
+    /// The current or last statement, with `?` in place of its literals: they may be passwords or values of the application.
     pub statement: Option<String>,
     /// How to end the session, as a phrase that starts with a verb.
     pub how_to_end: Option<String>,

@@ -1,6 +1,8 @@
 //! A message to the server: statements of a script between our own, and the mapping from positions in it to the script.
 
 use crate::backend::UnitRun;
+use migrate_model::dialect::Dialect;
+use migrate_model::token::{Kind, Tokens};
 use std::ops::Range;
 
 /// Precedes the statements of the script, so that they can be located in the process list of a server.
@@ -9,8 +11,23 @@ const SCRIPT: &str = "/* migration */\n";
 /// Follows the statements of the script.
 const RECORD: &str = "/* record */\n";
 
+/// The statement of a session, as the server shows it, for people: of a message, the statements of the script. A literal, which may
+/// be a password or a value of the application, is shown as `?`; comments are left out.
+pub fn shown_statement(text: &str, dialect: Dialect) -> String {
+    let sql = strip_own_sql(text);
+    let mut masked = String::with_capacity(sql.len());
+    for token in Tokens::new(sql, dialect) {
+        match token.kind {
+            Kind::Text | Kind::DollarText | Kind::Number => masked.push('?'),
+            Kind::Comment | Kind::Hint | Kind::Executable => masked.push(' '),
+            Kind::Space | Kind::Word | Kind::QuotedName | Kind::Symbol => masked.push_str(token.text(sql)),
+        }
+    }
+    masked.trim().to_owned()
+}
+
 /// The statements of the script in the text of a message; other texts remain unchanged.
-pub fn strip_own_sql(text: &str) -> &str {
+fn strip_own_sql(text: &str) -> &str {
     let script = text.split_once(SCRIPT).map_or(text, |(_, script)| script);
     script.split_once(RECORD).map_or(script, |(script, _)| script)
 }
@@ -96,5 +113,37 @@ impl SqlMessage {
         let part = self.parts.iter().rfind(|part| part.sql_start <= byte && part.len > 0)?;
         let inside = byte - part.sql_start;
         (inside <= part.len).then_some(part.script_start + inside)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_of_other_sessions_are_not_shown() {
+        for (text, dialect, shown) in [
+            ("CREATE ROLE a PASSWORD 'secret'", Dialect::Postgres, "CREATE ROLE a PASSWORD ?"),
+            (
+                "UPDATE \"t\" SET a = E'it\\'s', b = $x$secret$x$ WHERE n = 4.5e3",
+                Dialect::Postgres,
+                "UPDATE \"t\" SET a = ?, b = ? WHERE n = ?",
+            ),
+            ("(idle in transaction) SELECT 'secr", Dialect::Postgres, "(idle in transaction) SELECT ?"),
+            ("SELECT 1 -- secret\n FROM t /* secret", Dialect::Postgres, "SELECT ?  \n FROM t"),
+            ("SET PASSWORD = PASSWORD(\"secret\")", Dialect::MySql, "SET PASSWORD = PASSWORD(?)"),
+            (
+                "INSERT INTO `t` VALUES (_utf8'secret', x'616263', 0x6162, N'x') /*! secret */",
+                Dialect::MySql,
+                "INSERT INTO `t` VALUES (_utf8?, ?, ?, ?)",
+            ),
+            (
+                "BEGIN;\n/* migration */\nALTER TABLE t ADD a int DEFAULT 5;\n/* record */\nCOMMIT",
+                Dialect::Postgres,
+                "ALTER TABLE t ADD a int DEFAULT ?;",
+            ),
+        ] {
+            assert_eq!(shown_statement(text, dialect), shown, "{text}");
+        }
     }
 }

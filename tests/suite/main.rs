@@ -35,6 +35,7 @@ mod requirements;
 mod rollout;
 mod round_trips;
 mod rule_pages;
+mod secrets;
 mod seeds;
 mod server_faults;
 mod session;

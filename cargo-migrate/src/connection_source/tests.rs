@@ -17,7 +17,7 @@ impl Sources<'_> {
         let environment =
             |name: &str| self.environment.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
         let files = [("app/.env", self.package), (".env", self.current)];
-        let files = files.map(|(path, text)| (path.to_owned(), EnvFile::parse(text).unwrap()));
+        let files = files.map(|(path, text)| (path.to_owned(), EnvFile::parse(text)));
         choose(self.flag, &environment, &files, self.dialect)
     }
 
@@ -74,6 +74,7 @@ fn secrets_stay_with_their_host() {
         "DATABASE_URL=postgres://p@evil/p",
         "DATABASE_URL=PostgreSQL://p@evil/p?sslmode=disable",
         "DATABASE_URL=postgres:///p?host=evil",
+        "DATABASE_URL=postgres://p@/p?host=evil",
         "DATABASE_URL=mysql://p@evil/p",
     ] {
         let found = Sources { environment: &secrets, package, ..Sources::default() }.url();
@@ -106,6 +107,7 @@ fn what_a_file_omits_is_not_completed() {
     for (url, name) in [
         ("postgres:///p", "PGHOST"),
         ("postgres:///p", "PGHOSTADDR"),
+        ("postgres://p:pp@/p", "PGHOST"),
         ("postgres://evil/p", "PGUSER"),
         ("postgres://p@evil", "PGDATABASE"),
         ("postgres://p@evil/p", "PGSSLKEY"),
@@ -148,8 +150,17 @@ fn built_from_parts() {
     );
     assert_eq!(url(None, &[("DB_HOST", "h"), ("DB_PORT", "3306"), ("DB_NAME", "n")]).unwrap(), "mysql://h:3306/n");
     assert_eq!(url(Some(Dialect::Sqlite), &[("DB_NAME", "app.db")]).unwrap(), "sqlite:app.db");
-    for host in ["h/x", "h@evil", "h?x", "h#x", "a b", "/run/x"] {
+    for host in ["h/x", "h@evil", "h?x", "h#x", "a b", "::g", "run/x"] {
         assert_eq!(url(None, &[("DB_HOST", host), ("DB_NAME", "n")]), None, "{host}");
+    }
+    for (dialect, host, expected) in [
+        (Dialect::Postgres, "/run/a b%20", "postgres://u@localhost:1/n?host=%2Frun%2Fa+b%2520"),
+        (Dialect::MySql, "/run/db.sock", "mysql://u@localhost:1/n?socket=%2Frun%2Fdb.sock"),
+        (Dialect::Postgres, "::1", "postgres://u@[::1]:1/n"),
+        (Dialect::MySql, "fe80::1", "mysql://u@[fe80::1]:1/n"),
+    ] {
+        let parts = [("DB_HOST", host), ("DB_NAME", "n"), ("DB_USER", "u"), ("DB_PORT", "1")];
+        assert_eq!(url(Some(dialect), &parts).as_deref(), Some(expected));
     }
     assert_eq!(url(None, &[("DB_HOST", "h"), ("DB_NAME", "n"), ("DB_PORT", "70000")]), None);
     assert_eq!(url(None, &[("DB_HOST", "h")]), None);
@@ -175,7 +186,7 @@ fn words_for_tls_mean_the_same_for_both_databases() {
     for mode in ["requir", "verify full", "require&ssl-mode=DISABLED"] {
         let environment = [("DB_HOST", "h"), ("DB_NAME", "n"), ("DB_SSLMODE", mode)];
         let error = Sources { environment: &environment, ..Sources::default() }.error();
-        assert!(error.contains("`DB_SSLMODE` in the environment is not valid"), "{error}");
+        assert!(error.contains("the value of `DB_SSLMODE` in the environment is not valid"), "{error}");
     }
 }
 

@@ -25,6 +25,7 @@ const PARAMETERS: &[Parameter] = &[
     // Scripts find the time zone of the server.
     Parameter::new(&["timezone", "time-zone"], Ignored),
     Parameter::new(&["connect-timeout", "connect_timeout", "connectTimeout"], Ignored),
+    Parameter::new(&["ssl-crl", "ssl-crlpath"], IgnoredIf(&[""], "the driver does not read revocation lists")),
     Parameter::new(&["ssl"], Instead(TLS_INSTEAD)),
     Parameter::new(&["tls"], Instead(TLS_INSTEAD)),
     Parameter::new(&["useSSL"], Instead(TLS_INSTEAD)),
@@ -49,8 +50,11 @@ pub fn parse(url: &str) -> Result<Box<dyn Address>, AddressError> {
     server.set_path("");
     // As in the clients of the server.
     let implies_verification = parameters.get("ssl-ca").is_some() && parameters.get("ssl-mode").is_none();
+    // The driver would look up the brackets of an IPv6 address as a part of a name.
+    let ip = server.host_str().and_then(connection_parameters::ipv6).map(|ip| ip.to_string());
     let options = |url: &str| {
         let options = MySqlConnectOptions::from_str(url).map(with_settings_of_server);
+        let options = options.map(|options| ip.iter().fold(options, |options, ip| options.host(ip)));
         options.map(|options| if implies_verification { options.ssl_mode(MySqlSslMode::VerifyCa) } else { options })
     };
     Ok(Box::new(MySqlAddress {
@@ -136,7 +140,8 @@ mod tests {
             ("usessl=true", "`usessl`", "ssl-mode=REQUIRED"),
             ("ssl-mode=verify-full", "`ssl-mode` must be one of", "ssl-mode"),
             ("ssl-mode=DISABLED&sslmode=REQUIRED", "more than once", "once"),
-            ("ssl-crl=x", "`ssl-crl` is unknown", "`ssl-mode`"),
+            ("ssl-crl=x", "`ssl-crl`", "remove"),
+            ("ssl-mod=REQUIRED", "`ssl-mod` is unknown", "did you mean `ssl-mode`?"),
             ("password=x", "`password` is unknown", "`socket`"),
         ] {
             let error = parse(&format!("mysql://u:p@h/n?{query}")).unwrap_err();

@@ -8,8 +8,9 @@ use crate::event::SessionInfo;
 use crate::history_sql::HistorySql;
 use crate::lease::{self, LeaseConnection};
 use crate::session::only_row;
-use crate::sql_message::strip_own_sql;
+use crate::sql_message::shown_statement;
 use async_trait::async_trait;
+use migrate_model::dialect::Dialect;
 
 impl MySql<'_> {
     /// Who holds the lock.
@@ -110,6 +111,6 @@ pub(super) fn read_session(row: TextRow) -> Option<SessionInfo> {
         user: columns.next().flatten(),
         from: columns.next().flatten(),
         since: columns.next().flatten().map(|seconds| format!("{seconds} ago")),
-        statement: columns.next().flatten().map(|text| strip_own_sql(&text).to_owned()),
+        statement: columns.next().flatten().map(|text| shown_statement(&text, Dialect::MySql)),
     })
 }

@@ -24,6 +24,7 @@ const PARAMETERS: &[Parameter] = &[
     Parameter::new(&["dbname"], Honoured),
     Parameter::new(&["user"], Honoured),
     Parameter::new(&["password"], Honoured),
+    Parameter::new(&["search_path", "schema", "currentSchema"], Instead("`options[search_path]=NAME`")),
     Parameter::new(&["application_name"], Honoured),
     Parameter::new(&["options"], Repeated),
     Parameter::new(&["statement-cache-capacity"], Honoured),
@@ -106,6 +107,9 @@ fn address(url: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Pg
     let files = [("sslrootcert", Some("PGSSLROOTCERT")), ("sslcert", Some("PGSSLCERT")), ("sslkey", Some("PGSSLKEY"))];
     let files = CertificateFiles::of(&parameters, &files, environment);
     let options = PgConnectOptions::from_str(parameters.applied_to(&url).as_str())?.disable_statement_logging();
+    // The driver would look up the brackets of an IPv6 address as a part of a name.
+    let ip = url.host_str().and_then(connection_parameters::ipv6).filter(|_| parameters.get("host").is_none());
+    let options = ip.map_or(options.clone(), |ip| options.host(&ip.to_string()));
     let root_certificate = parameters.get("sslrootcert").map(str::to_owned).or_else(|| environment("PGSSLROOTCERT"));
     if root_certificate.is_some_and(|name| name == "system") {
         // libpq 16 verifies the server with the certificates of the system, whatever the mode; sqlx would read a file.
@@ -235,6 +239,8 @@ mod tests {
             ("sslmode=", "", "`sslmode` must be one of `disable`", "sslmode"),
             ("SSLMODE=require", "", "`SSLMODE` is unknown", "`sslmode=WORD`"),
             ("ssl=true", "", "`ssl`", "sslmode=require"),
+            ("sslmod=require", "", "`sslmod` is unknown", "did you mean `sslmode`?"),
+            ("schema=app", "", "`schema`", "`options[search_path]=NAME`"),
             ("service=x", "", "`service`", "into the URL"),
             ("target_session_attrs=standby", "", "`target_session_attrs`", "`primary`"),
             ("options[x=1", "", "unknown parameter", "`options`"),

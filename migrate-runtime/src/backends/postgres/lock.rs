@@ -6,8 +6,9 @@ use crate::connection::TextRow;
 use crate::event::SessionInfo;
 use crate::history_sql::HistorySql;
 use crate::lease::{self, LeaseConnection};
-use crate::sql_message::strip_own_sql;
+use crate::sql_message::shown_statement;
 use async_trait::async_trait;
+use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
 
 /// Follows a column: it is this database.
@@ -227,6 +228,7 @@ pub(super) fn advisory_lock(high: u32, low: u32) -> String {
 
 /// Reads the columns connection, user, host, age and statement.
 fn read_session(row: TextRow) -> Option<SessionInfo> {
+    let statement = row.get(4).cloned().flatten().map(|text| shown_statement(&text, Dialect::Postgres));
     let mut columns = row.into_iter();
     let connection = columns.next().flatten()?;
     Some(SessionInfo {
@@ -235,6 +237,6 @@ fn read_session(row: TextRow) -> Option<SessionInfo> {
         user: columns.next().flatten(),
         from: columns.next().flatten(),
         since: columns.next().flatten(),
-        statement: columns.next().flatten().map(|text| strip_own_sql(&text).to_owned()).filter(|text| !text.is_empty()),
+        statement: statement.filter(|text| !text.is_empty()),
     })
 }
