@@ -256,27 +256,29 @@ fn from_parts(variable: Environment<'_>, dialect: Option<Dialect>) -> Result<Str
 
 /// The modes of TLS, weakest first: the words of PostgreSQL and those of MySQL. `allow` of PostgreSQL, which attempts TLS last,
 /// is `prefer`, which attempts it first.
-const TLS_MODES: &[(&str, &str)] = &[
-    ("disable", "DISABLED"),
-    ("prefer", "PREFERRED"),
-    ("require", "REQUIRED"),
-    ("verify-ca", "VERIFY_CA"),
-    ("verify-full", "VERIFY_IDENTITY"),
+const TLS_MODES: &[[&str; 2]] = &[
+    ["disable", "DISABLED"],
+    ["prefer", "PREFERRED"],
+    ["require", "REQUIRED"],
+    ["verify-ca", "VERIFY_CA"],
+    ["verify-full", "VERIFY_IDENTITY"],
 ];
 
 /// How the parameters of a URL are named.
 struct ParameterNames {
     socket: &'static str,
     tls_mode: &'static str,
-    /// Whether the words for the mode of TLS are those of MySQL.
-    has_mysql_words: bool,
+    /// Which column of `TLS_MODES` has the words.
+    tls_words: usize,
 }
 
 impl ParameterNames {
     fn of(dialect: Dialect) -> Self {
-        let has_mysql_words = dialect == Dialect::MySql;
-        let (socket, tls_mode) = if has_mysql_words { ("socket", "ssl-mode") } else { ("host", "sslmode") };
-        ParameterNames { socket, tls_mode, has_mysql_words }
+        let (socket, tls_mode, tls_words) = match dialect {
+            Dialect::MySql => ("socket", "ssl-mode", 1),
+            _ => ("host", "sslmode", 0),
+        };
+        ParameterNames { socket, tls_mode, tls_words }
     }
 }
 
@@ -284,8 +286,8 @@ impl ParameterNames {
 fn tls_mode(names: &ParameterNames, mode: &str) -> Option<&'static str> {
     let mode = if mode.eq_ignore_ascii_case("allow") { "prefer" } else { mode };
     let is_mode = |word: &str| word.eq_ignore_ascii_case(mode);
-    let (postgres, mysql) = *TLS_MODES.iter().find(|(postgres, mysql)| is_mode(postgres) || is_mode(mysql))?;
-    Some(if names.has_mysql_words { mysql } else { postgres })
+    let words = TLS_MODES.iter().find(|words| words.iter().any(|word| is_mode(word)))?;
+    words.get(names.tls_words).copied()
 }
 
 fn escaped(text: &str) -> String {
