@@ -93,6 +93,7 @@ fn main() -> ExitCode {
         }
     };
     let output = parsed.global.output();
+    migrate_cli::server_notices::collect();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -13,6 +13,7 @@ pub mod output;
 mod progress;
 mod revert;
 mod run;
+pub mod server_notices;
 pub mod service;
 mod signals;
 mod stored_scripts;

@@ -119,9 +119,14 @@ impl Output {
         }
     }
 
+    /// Whether `--verbose` is given.
+    pub fn is_verbose(&self) -> bool {
+        self.verbosity == Verbosity::Verbose
+    }
+
     /// Prints a line to stderr if `--verbose` is given.
     pub fn verbose(&self, text: impl AsRef<str>) {
-        if self.verbosity == Verbosity::Verbose {
+        if self.is_verbose() {
             self.stderr(&visible::lines(text.as_ref()));
         }
     }

@@ -1,8 +1,10 @@
 //! The progress of a run: a line for each migration, and a progress bar on a terminal.
 
 use crate::output::Output;
+use crate::server_notices::{self, NoticeSeverity, ServerNotice};
 use indicatif::{ProgressBar, ProgressStyle};
 use migrate_model::duration;
+use migrate_model::plural::count_of;
 use migrate_model::visible;
 use migrate_runtime::{Direction, Event};
 use std::sync::{Arc, Mutex};
@@ -15,6 +17,7 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
     let service = service.to_owned();
     move |event| {
         let bar = bar.as_ref().and_then(|bar| bar.lock().ok());
+        lines.print_notices(bar.as_deref().and_then(Option::as_ref), &prefix);
         match event {
             Event::Waiting { holder, .. } => {
                 let holder = holder.map_or("another process".to_owned(), |holder| holder.to_string());
@@ -65,6 +68,30 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
     }
 }
 
+/// Prints what the server has said since the last line, at the end of a run.
+pub fn print_notices(output: &Output, service: &str, show_service: bool) {
+    let prefix = if show_service { format!("{service}: ") } else { String::new() };
+    StatusLines::of(output).print_notices(None, &prefix);
+}
+
+/// A verb and a text for each message of the server: warnings, and notices with `--verbose`.
+fn notice_lines(output: &Output, prefix: &str) -> Vec<(&'static str, String)> {
+    let (notices, omitted) = server_notices::take();
+    let is_visible = |notice: &ServerNotice| notice.severity == NoticeSeverity::Warning || output.is_verbose();
+    let mut lines = Vec::new();
+    for notice in notices.into_iter().filter(is_visible) {
+        let verb = match notice.severity {
+            NoticeSeverity::Warning => "Warning",
+            NoticeSeverity::Notice => "Notice",
+        };
+        lines.push((verb, format!("{prefix}{}: {}", notice.migration, notice.message)));
+    }
+    if omitted > 0 {
+        lines.push(("Warning", format!("{prefix}{} of the server not shown", count_of(omitted, "more message"))));
+    }
+    lines
+}
+
 fn progress_bar(steps: usize) -> ProgressBar {
     let bar = ProgressBar::new(steps as u64).with_prefix("Migrating");
     match ProgressStyle::with_template("{prefix:>12.cyan.bold} [{bar:28}] {pos}/{len} {wide_msg}") {
@@ -82,6 +109,16 @@ struct StatusLines {
 impl StatusLines {
     fn of(output: &Output) -> Self {
         StatusLines { suppressed: output.is_json(), output: output.clone() }
+    }
+
+    /// What the server has said since the last line.
+    fn print_notices(&self, bar: Option<&ProgressBar>, prefix: &str) {
+        if self.suppressed {
+            return;
+        }
+        for line in notice_lines(&self.output, prefix) {
+            self.print(bar, line.0, &line.1);
+        }
     }
 
     fn print(&self, bar: Option<&ProgressBar>, verb: &str, text: &str) {

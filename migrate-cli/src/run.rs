@@ -6,6 +6,7 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::output::Output;
 use crate::progress;
+use crate::server_notices;
 use crate::service::Service;
 use crate::signals;
 use crate::stored_scripts::{self, STORED_NOT_CONFIRMED, StoredScript};
@@ -180,7 +181,9 @@ async fn apply(service: &Service, targets: &[Target], migrator: &Migrator, conte
     let started = Instant::now();
     let mut report = RunReport::default();
     for target in targets {
-        let part = migrator.run_to(&service.url, target).await.map_err(|error| report.add_to(error))?;
+        let part = migrator.run_to(&service.url, target).await;
+        progress::print_notices(context.output, &service.name, service.show_name);
+        let part = part.map_err(|error| report.add_to(error))?;
         report.done.extend(part.done);
         report.warnings = part.warnings;
     }
@@ -194,6 +197,7 @@ async fn apply(service: &Service, targets: &[Target], migrator: &Migrator, conte
         "database": service.url.to_string(),
         "done": report.done.iter().map(views::completed).collect::<Vec<_>>(),
         "warnings": views::divergences(&report.warnings),
+        "notices": server_notices::take().0.iter().map(views::notice).collect::<Vec<_>>(),
     }))
 }
 

@@ -1,5 +1,6 @@
 //! Migrations, steps and findings as JSON: the shapes that `docs/format.md` describes, one function each.
 
+use crate::server_notices::ServerNotice;
 use migrate_model::divergence::Divergence;
 use migrate_model::finding::Finding;
 use migrate_runtime::{CompletedMigration, HistoryWriters, MigrationStatus, Step};
@@ -59,6 +60,11 @@ pub fn step(step: &Step<'_>, execution: &str) -> Value {
         "execution": execution,
         "statements_done": step.done,
     })
+}
+
+/// A message of the server.
+pub fn notice(notice: &ServerNotice) -> Value {
+    json!({ "migration": notice.migration, "severity": notice.severity.name(), "message": notice.message })
 }
 
 /// A step that is done.

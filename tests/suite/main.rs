@@ -38,6 +38,7 @@ mod rule_pages;
 mod secrets;
 mod seeds;
 mod server_faults;
+mod server_notices;
 mod session;
 mod sqlite_values;
 

@@ -1,0 +1,74 @@
+//! What the server says while a migration runs is shown as `psql` shows it.
+
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+use std::process::Command;
+
+const FILES: [(&str, &str); 3] = [
+    (
+        "001_a.up.sql",
+        "DO $$ BEGIN RAISE WARNING 'careful %', 1; RAISE NOTICE 'hi'; RAISE INFO E'two\\nlines'; END $$;\nCREATE TABLE IF NOT EXISTS t (id int);\nCREATE TABLE IF NOT EXISTS t (id int);",
+    ),
+    (
+        "002_b.up.sql",
+        "CREATE INDEX CONCURRENTLY i ON t (id);\nDROP TABLE IF EXISTS missing;\nDO $$ BEGIN RAISE WARNING 'outside'; END $$;",
+    ),
+    ("003_c.up.sql", "SET client_min_messages = error;\nDROP TABLE IF EXISTS missing;\nSELECT 1/0;"),
+];
+
+/// The messages, as lines of severity and text.
+fn messages(stderr: &str, verbs: [&str; 2]) -> Vec<String> {
+    let line = |line: &str| {
+        let (verb, text) = line.trim_start().split_once(' ')?;
+        let text = text.split_once("sql: ").map_or(text, |(_, text)| text).trim();
+        let severity = ["warning", "notice"][verbs.iter().position(|known| *known == verb)?];
+        Some(format!("{severity} {text}"))
+    };
+    stderr.lines().filter_map(line).collect()
+}
+
+#[tokio::test]
+async fn warnings_and_notices_are_those_of_psql() {
+    let [database, other] = [TestDatabase::new(Kind::Postgres).await, TestDatabase::new(Kind::Postgres).await];
+    let folder = TestFolder::new(&FILES);
+    folder.write("migrate.toml", "database = \"postgres\"\n");
+    let mut expected = Vec::new();
+    for (name, _) in FILES {
+        let file = folder.path().join("migrations").join(name);
+        let output = Command::new("psql").args(["-qXd", &other.url, "-v", "ON_ERROR_STOP=1", "-f"]).arg(file).output().unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        // `INFO` and what follows the first line of a message are shown in the words of this tool.
+        let stderr = stderr.replace("INFO:", "NOTICE:").replace("two\nlines", "two\\nlines").replace(":  ", ": ");
+        let place = |line: &str| line.rsplit_once(".sql:").map_or("", |(_, rest)| rest).to_owned();
+        let lines = stderr.lines().map(|line| place(line).trim_start_matches(|c: char| c.is_ascii_digit()).replacen(": ", "", 1));
+        let stderr: Vec<String> = lines.collect();
+        let stderr = stderr.join("\n");
+        expected.extend(messages(&stderr, ["WARNING:", "NOTICE:"]));
+    }
+    assert_eq!(expected.len(), 6, "{expected:?}");
+
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let outcome = binary.run(&["up", "--verbose"]);
+    assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+    assert_eq!(messages(&outcome.stderr, ["Warning", "Notice"]), expected);
+    assert!(outcome.stderr.contains("     Warning 002_b.up.sql: outside\n"), "{}", outcome.stderr);
+    database.drop().await;
+    other.drop().await;
+}
+
+#[tokio::test]
+async fn notices_need_verbose_and_json_has_both() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let folder = TestFolder::new(&FILES);
+    folder.write("migrate.toml", "database = \"postgres\"\n");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let outcome = binary.ok(&["up", "--to", "1"]);
+    assert!(outcome.stderr.contains("Warning") && !outcome.stderr.contains("Notice"), "{}", outcome.stderr);
+    let json: serde_json::Value = serde_json::from_str(&binary.ok(&["up", "--to", "2", "--format", "json"]).stdout).unwrap();
+    let notices = json["services"][0]["notices"].as_array().unwrap();
+    let fields = |name: &str| notices.iter().map(|notice| notice[name].as_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(fields("migration"), ["002_b.up.sql"; 2]);
+    assert_eq!(fields("severity"), ["notice", "warning"]);
+    assert_eq!(fields("message"), ["table \"missing\" does not exist, skipping", "outside"]);
+    assert!(binary.run(&["up", "--quiet"]).stderr.contains("division by zero"));
+    database.drop().await;
+}
