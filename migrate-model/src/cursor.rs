@@ -14,14 +14,31 @@ pub struct Cursor<'a> {
     /// Shared, so that a copy of the cursor costs nothing.
     tokens: Rc<[Token]>,
     at: usize,
+    /// How many statements enclose the one that is read.
+    nested: u32,
 }
+
+/// How many statements may enclose another one, as in `EXPLAIN ANALYZE` or `SET STATEMENT ... FOR`. No server accepts more than a
+/// few; without a limit, a file could exhaust the stack.
+const MAX_NESTED: u32 = 32;
 
 impl<'a> Cursor<'a> {
     /// A cursor at the first token of a range of bytes.
     pub fn new(sql: &'a str, range: Range<usize>, dialect: Dialect) -> Self {
         let mut tokens = Vec::with_capacity(range.len() / 5);
         collect(sql, range, dialect, &mut tokens);
-        Cursor { sql, dialect, tokens: tokens.into(), at: 0 }
+        Cursor { sql, dialect, tokens: tokens.into(), at: 0, nested: 0 }
+    }
+
+    /// Reads a statement that may contain others; `None` if too many enclose it.
+    pub fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        if self.nested >= MAX_NESTED {
+            return None;
+        }
+        self.nested += 1;
+        let outcome = read(self);
+        self.nested -= 1;
+        outcome
     }
 
     /// Whether all tokens were read.
@@ -133,7 +150,13 @@ impl<'a> Cursor<'a> {
         }
         let encloses = |(start, end): &(usize, &Option<usize>)| end.is_some_and(|end| start + end + 1 == tokens.len());
         let pairs = ends.iter().enumerate().take_while(encloses).count();
-        Cursor { sql: self.sql, dialect: self.dialect, tokens: tokens[pairs..tokens.len() - pairs].into(), at: 0 }
+        Cursor {
+            sql: self.sql,
+            dialect: self.dialect,
+            tokens: tokens[pairs..tokens.len() - pairs].into(),
+            at: 0,
+            nested: self.nested,
+        }
     }
 
     /// Do the remaining tokens contain this keyword outside parentheses?

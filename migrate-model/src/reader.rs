@@ -180,6 +180,11 @@ pub fn executes_text(sql: &str, body: Range<usize>, dialect: Dialect) -> bool {
 }
 
 fn statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
+    cursor.nested(any_statement)
+}
+
+/// Reads a statement of any kind.
+fn any_statement(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let first = cursor.text().to_ascii_uppercase();
     let before = cursor.position();
     cursor.skip();

@@ -12,16 +12,24 @@ pub fn executed(sql: &str, dialect: Dialect) -> &str {
     }
     let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
     let start = executed_tokens(sql, &tokens).first().map_or(sql.len(), |token| token.start);
-    executed(&sql[start..], dialect)
+    &sql[start..]
 }
 
 /// The same for the tokens of a statement, without blanks.
-pub fn executed_tokens<'t>(sql: &str, tokens: &'t [Token]) -> &'t [Token] {
-    let is = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(sql, word));
-    if !is(0, "SET") || !is(1, "STATEMENT") {
-        return tokens;
+pub fn executed_tokens<'t>(sql: &str, mut tokens: &'t [Token]) -> &'t [Token] {
+    let is = |tokens: &[Token], at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(sql, word));
+    while is(tokens, 0, "SET") && is(tokens, 1, "STATEMENT") {
+        match after_for(sql, tokens) {
+            Some(rest) => tokens = rest,
+            // Without a `FOR`, it is a syntax error.
+            None => break,
+        }
     }
-    // `FOR` is also a word of expressions such as `SUBSTRING(a FROM 1 FOR 2)`.
+    tokens
+}
+
+/// What follows the `FOR` that is not a word of an expression such as `SUBSTRING(a FROM 1 FOR 2)`.
+fn after_for<'t>(sql: &str, tokens: &'t [Token]) -> Option<&'t [Token]> {
     let mut depth = 0_u32;
     for (at, token) in tokens.iter().enumerate() {
         if token.is_symbol(sql, b'(') {
@@ -29,10 +37,10 @@ pub fn executed_tokens<'t>(sql: &str, tokens: &'t [Token]) -> &'t [Token] {
         } else if token.is_symbol(sql, b')') {
             depth = depth.saturating_sub(1);
         } else if depth == 0 && token.is_word(sql, "FOR") {
-            return executed_tokens(sql, &tokens[at + 1..]);
+            return Some(&tokens[at + 1..]);
         }
     }
-    tokens
+    None
 }
 
 #[cfg(test)]
@@ -46,10 +54,17 @@ mod tests {
             ("set /* x */ statement a = SUBSTRING('x' FROM 1 FOR 1), b = 2 FOR CALL p()", "CALL p()"),
             ("SET STATEMENT a = 1 FOR SET STATEMENT b = 2 FOR SELECT 1", "SELECT 1"),
             ("SET a = 1", "SET a = 1"),
+            ("SET STATEMENT a = 1", "SET STATEMENT a = 1"),
+            ("SET STATEMENT", "SET STATEMENT"),
+            ("SET STATEMENT a = (1 FOR SELECT 1", "SET STATEMENT a = (1 FOR SELECT 1"),
+            ("SET STATEMENT a = 1 FOR SET STATEMENT b = 2", "SET STATEMENT b = 2"),
+            ("SET STATEMENT a = 1 FOR", ""),
             ("SELECT 1 FOR UPDATE", "SELECT 1 FOR UPDATE"),
         ] {
             assert_eq!(executed(sql, Dialect::MySql), expected, "{sql}");
         }
+        let deep = format!("{}SELECT 1", "SET STATEMENT a = 1 FOR ".repeat(50_000));
+        assert_eq!(executed(&deep, Dialect::MySql), "SELECT 1");
         assert_eq!(executed("SET STATEMENT a = 1 FOR SELECT 1", Dialect::Sqlite), "SET STATEMENT a = 1 FOR SELECT 1");
     }
 }

@@ -478,3 +478,23 @@ fn an_index_of_a_table_mentions_the_words_of_its_clause_only() {
     });
     assert_eq!(mentions.collect::<Vec<_>>(), ["a", "b DESC c"]);
 }
+
+#[test]
+fn statements_in_statements_have_a_limit() {
+    let deep = 50_000;
+    for (dialect, start) in [
+        (Dialect::MySql, "SET STATEMENT a = 1 FOR "),
+        (Dialect::Postgres, "EXPLAIN ANALYZE "),
+        (Dialect::Postgres, "WITH a AS (SELECT 1) "),
+        (Dialect::Sqlite, "WITH a AS (SELECT 1) "),
+        (Dialect::MySql, "WITH a AS (SELECT 1) "),
+        (Dialect::Postgres, "CREATE VIEW v AS "),
+        (Dialect::Postgres, "PREPARE a AS "),
+        (Dialect::MySql, "ANALYZE "),
+        (Dialect::MySql, "/*!1 SELECT */ "),
+    ] {
+        // It must come back, with whatever answer.
+        read(&format!("{}SELECT 1", start.repeat(deep)), dialect);
+    }
+    assert_eq!(read("EXPLAIN ANALYZE DROP TABLE t", Dialect::Postgres), read("DROP TABLE t", Dialect::Postgres));
+}

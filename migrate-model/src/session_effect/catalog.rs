@@ -113,12 +113,15 @@ pub fn names_in(sql: &str, dialect: Dialect) -> BTreeSet<String> {
 }
 
 fn add_names(names: &mut BTreeSet<String>, sql: &str, dialect: Dialect) {
-    for token in Tokens::new(sql, dialect) {
-        match token.kind {
-            Kind::Word | Kind::QuotedName => drop(names.insert(bare(token.text(sql)))),
-            Kind::DollarText => add_names(names, token.text(sql).trim_matches('$'), dialect),
-            Kind::Executable => add_names(names, super::executable_content(token.text(sql)), dialect),
-            _ => {}
+    let mut texts = vec![sql];
+    while let Some(sql) = texts.pop() {
+        for token in Tokens::new(sql, dialect) {
+            match token.kind {
+                Kind::Word | Kind::QuotedName => drop(names.insert(bare(token.text(sql)))),
+                Kind::DollarText => texts.push(token.text(sql).trim_matches('$')),
+                Kind::Executable => texts.push(super::executable_content(token.text(sql))),
+                _ => {}
+            }
         }
     }
 }

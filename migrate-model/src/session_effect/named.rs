@@ -25,7 +25,12 @@ const TRANSACTION: [&str; 3] = ["transaction_isolation", "transaction_read_only"
 /// The names of the settings that a PostgreSQL statement sets or resets, itself or in its body, each in lower case.
 pub fn named_settings(sql: &str) -> Vec<String> {
     let mut names = Vec::new();
-    add_names(&mut names, sql);
+    // A body may contain another one.
+    let mut rest = Some(sql);
+    while let Some(text) = rest {
+        add_names(&mut names, text);
+        rest = dollar_body(text).filter(|body| body.len() < text.len());
+    }
     names.sort_unstable();
     names.dedup();
     names
@@ -33,9 +38,6 @@ pub fn named_settings(sql: &str) -> Vec<String> {
 
 fn add_names(names: &mut Vec<String>, sql: &str) {
     let tokens = meaningful(sql, Dialect::Postgres);
-    if let Some(body) = dollar_body(sql) {
-        add_names(names, body);
-    }
     for (at, token) in tokens.iter().enumerate() {
         if token.is_word(sql, "SET") || token.is_word(sql, "RESET") {
             add_set(names, sql, &tokens, at + 1);

@@ -12,6 +12,9 @@ use crate::do_block;
 use crate::token::{Kind, Token, Tokens};
 use std::collections::HashSet;
 
+/// How many bodies and executable comments may enclose a statement whose effect is known.
+const MAX_DEPTH: u32 = 16;
+
 /// Reads the effect of statements.
 #[derive(Clone, Copy)]
 pub struct EffectReader<'r> {
@@ -26,6 +29,9 @@ pub struct EffectReader<'r> {
 impl<'r> EffectReader<'r> {
     /// The effect of a statement.
     pub fn effect(&self, sql: &str) -> SessionEffect {
+        if self.depth > MAX_DEPTH {
+            return SessionEffect::Unknown;
+        }
         let sql = set_statement::executed(sql, self.dialect);
         let tokens = meaningful(sql, self.dialect);
         let start = tokens.iter().position(|token| !token.is_symbol(sql, b'(')).unwrap_or(0);
@@ -119,10 +125,7 @@ impl<'r> EffectReader<'r> {
 
     fn mysql(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
         if tokens[0].kind == Kind::Executable {
-            // The effects of what other servers skip, and of the rest of the statement.
-            let inner = executable_content(tokens[0].text(sql));
-            let rest = sql.get(tokens[0].end..).unwrap_or_default();
-            return self.effect(inner).max(if rest.trim().is_empty() { SessionEffect::None } else { self.effect(rest) });
+            return self.executable_comments(sql, tokens);
         }
         if let Some(executed) = without_comment_marks(sql, tokens) {
             // The effects for servers that skip the comments, and for those that execute them.
@@ -169,6 +172,20 @@ impl<'r> EffectReader<'r> {
         } else {
             SessionEffect::Unknown
         }
+    }
+
+    /// The effects of what other servers skip at the start of a statement, and of the rest of it.
+    fn executable_comments(&self, sql: &str, tokens: &[Token]) -> SessionEffect {
+        let is_comment = |token: &&Token| token.kind == Kind::Executable;
+        let leading = tokens.iter().take_while(|token| is_comment(token) || token.is_symbol(sql, b'('));
+        let leading: Vec<&Token> = leading.collect();
+        let end = leading.last().map_or(0, |last| last.end);
+        let enclosed = EffectReader { depth: self.depth + 1, ..*self };
+        let comments = leading.into_iter().filter(is_comment);
+        let effect = comments.map(|token| enclosed.effect(executable_content(token.text(sql)))).max();
+        let rest = sql.get(end..).unwrap_or_default();
+        let of_rest = if rest.trim().is_empty() { SessionEffect::None } else { self.effect(rest) };
+        effect.unwrap_or(SessionEffect::None).max(of_rest)
     }
 
     fn mysql_query(&self, sql: &str, tokens: &[Token]) -> SessionEffect {

@@ -453,3 +453,21 @@ fn statements_inside_of_others() {
         assert_eq!(effects.last() == Some(&None), is_none, "{text}: {effects:?}");
     }
 }
+
+#[test]
+fn nested_statements_and_comments_have_a_limit() {
+    let deep = 20_000;
+    for (sql, expected) in [
+        ("SET STATEMENT a = 1".to_owned(), Setting),
+        (format!("{}SELECT 1", "SET STATEMENT a = 1 FOR ".repeat(deep)), None),
+        (format!("{}SELECT 1", "/*! */ ".repeat(deep)), None),
+        (format!("{}SELECT 1{}", "/*! ".repeat(deep), " */".repeat(deep)), Unknown),
+        (format!("{}SELECT 1", "(/*! */".repeat(deep)), None),
+    ] {
+        let start: String = sql.chars().take(40).collect();
+        let effect = of_statement(&sql, Dialect::MySql);
+        assert!(effect == expected || effect == Unknown, "{start}: {effect:?}");
+    }
+    named_settings(&format!("DO {}x{}", "$$ $a$ ".repeat(deep), " $a$ $$".repeat(deep)));
+    catalog::names_in(&format!("{}x", "/*! ".repeat(deep)), Dialect::MySql);
+}
