@@ -2,7 +2,10 @@
 
 use migrate_runtime::{Event, Migrator, SessionInfo};
 use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
+use tracing::field::{Field, Visit};
+use tracing::span;
 
 const MARKER: &str = "S3CR3T";
 
@@ -163,6 +166,75 @@ async fn literals_of_other_sessions_are_not_shown() {
         if kind == Kind::Postgres {
             assert!(seen.contains("INSERT INTO t VALUES (?, ?)"), "{seen}");
         }
+        database.drop().await;
+    }
+}
+
+/// Keeps everything that is logged, at every level.
+struct Log(Arc<Mutex<String>>);
+
+impl Visit for Log {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.0.lock().unwrap().push_str(&format!(" {field}={value:?}"));
+    }
+}
+
+impl tracing::Subscriber for Log {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        attributes.record(&mut Log(self.0.clone()));
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        self.0.lock().unwrap().push_str(event.metadata().target());
+        event.record(&mut Log(self.0.clone()));
+        self.0.lock().unwrap().push('\n');
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// The driver logs each statement, and slow ones as a warning; not those of a migration, even if the pool of the application does.
+#[tokio::test]
+async fn no_script_is_logged() {
+    // The driver of SQLite logs in a thread of its own, which this subscriber does not see.
+    for kind in [Kind::Postgres, Kind::MariaDb] {
+        let database = TestDatabase::new(kind).await;
+        let wait = if kind == Kind::Postgres { "SELECT pg_sleep(1.2);" } else { "SELECT SLEEP(1.2);" };
+        let sql = format!("CREATE TABLE t (word varchar(99));\nINSERT INTO t VALUES ('S3CR3T');\n{wait}\n");
+        let folder =
+            TestFolder::new(&[("001_a.up.sql", &sql), ("001_a.down.sql", "DELETE FROM t WHERE word = 'S3CR3T'; DROP TABLE t;")]);
+        let migrator = Migrator::new(folder.set(kind.dialect()));
+        let text: Arc<Mutex<String>> = Arc::default();
+        let guard = tracing::subscriber::set_default(Log(text.clone()));
+        macro_rules! over {
+            ($pool:ty) => {{
+                let pool = <$pool>::connect(&database.url).await.unwrap();
+                migrator.run(&pool).await.unwrap();
+                migrator.run_to(&pool, &migrate_runtime::Target::DownAll).await.unwrap();
+                sqlx::raw_sql("SELECT 'of the application'").execute(&pool).await.unwrap();
+                pool.close().await;
+            }};
+        }
+        match kind {
+            Kind::Postgres => over!(sqlx::PgPool),
+            Kind::MariaDb => over!(sqlx::MySqlPool),
+            Kind::Sqlite => unreachable!(),
+        }
+        drop(guard);
+        let text = text.lock().unwrap().clone();
+        assert!(text.contains("001_a") && text.contains("of the application"), "{kind:?}: {text}");
+        assert!(!text.contains(MARKER) && !text.contains("CREATE TABLE t "), "{kind:?}: {text}");
         database.drop().await;
     }
 }
