@@ -59,12 +59,6 @@ pub trait Backend: Send {
         false
     }
 
-    /// Whether the record that a step starts is written with the end of the step before it. Where a script is one transaction, its
-    /// record is a part of that, and nothing would be saved.
-    fn starts_early(&self) -> bool {
-        false
-    }
-
     /// Whether an error reports that a table has no such column: it has one of our names, and belongs to something else.
     fn is_missing_column(&self, error: &BackendError) -> bool;
 

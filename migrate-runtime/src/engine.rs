@@ -6,11 +6,10 @@ use crate::backend::{Backend, ConnectionState, RenewedSession};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::completeness::{self, Completeness};
-use crate::early_start;
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
 use crate::first_run::{self, RecordedHistory};
-use crate::history_changes::{self, StepChanges};
+use crate::history_changes;
 use crate::history_loss;
 use crate::history_sql::HistorySql;
 use crate::recovery::{InterruptedMigration, inspect_interrupted};
@@ -592,8 +591,6 @@ async fn run_steps(
         options.emit(&Event::Planned { steps: plan.steps.len() });
     }
     let mut absent = AbsentNames::default();
-    // The changes of the step, if its record was written with the end of the one before.
-    let mut started: Option<StepChanges<'_>> = None;
     for (at, step) in plan.steps.iter().enumerate() {
         let ready = async {
             if options.stop.is_requested() {
@@ -606,13 +603,11 @@ async fn run_steps(
         let since = Instant::now();
         let triggers = match ready.await {
             Ok(triggers) => triggers,
-            Err(error) => return Err(report.add_to(withdraw(backend, history_sql, started.as_ref(), error).await)),
+            Err(error) => return Err(report.add_to(error)),
         };
         let reading = set.contents().reading().with_triggers(&triggers);
-        let next = early_start::changes_of(backend, plan.steps.get(at + 1), set.contents().reading(), history);
-        let (is_started, next_step) = (started.is_some(), next.as_ref());
         let (backend, history) = (&mut *backend, &mut *history);
-        let runner = StepRunner { backend, history_sql, step, reading, history, options, since, is_started, next: next_step };
+        let runner = StepRunner { backend, history_sql, step, reading, history, options, since };
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
         let session = match runner.run().instrument(span).await {
             Ok(session) => session,
@@ -621,7 +616,6 @@ async fn run_steps(
         };
         report.done.push(completed(step, since.elapsed(), options));
         absent.forget_defined(step.script());
-        started = next.filter(|_| session == StepSession::NextStarted);
         let is_last = at + 1 == plan.steps.len();
         if session == StepSession::Changed && !is_last && renew(backend, history_sql, history, options, report).await? {
             return Ok(Outcome::PlanAgain);
@@ -659,15 +653,6 @@ async fn checked_triggers(
     match step.and_then(|step| session_obstacle(backend, step, set, reading)) {
         Some(error) => Err(error),
         None => Ok(triggers),
-    }
-}
-
-/// Deletes the record of a step that does not start because of this error.
-async fn withdraw(backend: &mut dyn Backend, history_sql: &HistorySql, started: Option<&StepChanges<'_>>, error: Error) -> Error {
-    let Some(started) = started else { return error };
-    match backend.write(history_sql, &started.withdrawn()).await {
-        Ok(()) => error,
-        Err(failure) => failure.note_unrecorded(error),
     }
 }
 

@@ -55,18 +55,6 @@ pub enum HistoryChange<'a> {
         /// How long it took.
         elapsed: Elapsed,
     },
-    /// A step ends, and with the same commit the next migration starts.
-    EndThenStart {
-        /// The end: `Applied`, `Finished` or `Reverted`.
-        end: Box<HistoryChange<'a>>,
-        /// The record of the next one.
-        start: RecordWrite<'a>,
-    },
-    /// A migration whose record exists does not start: its record is deleted.
-    StartWithdrawn {
-        /// The version as its record spells it.
-        version: &'a str,
-    },
     /// A migration is reverted: its record is deleted.
     Reverted {
         /// The version as its record spells it.
@@ -188,10 +176,6 @@ impl<'a> HistoryChange<'a> {
         match &mut self {
             HistoryChange::Started(record) | HistoryChange::Applied { record, .. } | HistoryChange::Repaired { record, .. } => {
                 (record.up, record.down) = (record.up.without_text(), record.down.without_text());
-            }
-            HistoryChange::EndThenStart { end, start } => {
-                **end = end.clone().without_texts();
-                (start.up, start.down) = (start.up.without_text(), start.down.without_text());
             }
             HistoryChange::RevertStarted { down, .. } => *down = down.without_text(),
             HistoryChange::Resolved { script, .. } => *script = None,

@@ -105,17 +105,6 @@ impl<'s> StepChanges<'s> {
         }
     }
 
-    /// It is done, and the next step starts.
-    pub fn finished_before<'a>(&'a self, elapsed: Elapsed, next: &'a StepChanges<'_>) -> HistoryChange<'a> {
-        let start = next.record_write(RecordState::Started, 0);
-        HistoryChange::EndThenStart { end: Box::new(self.finished(elapsed)), start }
-    }
-
-    /// The record that it starts is written, but it does not start.
-    pub fn withdrawn(&self) -> HistoryChange<'_> {
-        HistoryChange::StartWithdrawn { version: self.version() }
-    }
-
     /// It failed after so many statements, or stopped before the next one (`None`); `history` is the one in which it has
     /// started.
     pub fn failed<'a>(&'a self, history: &History, done: usize, remains: Option<Remains>, message: &'a str) -> HistoryChange<'a> {

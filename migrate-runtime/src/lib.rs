@@ -38,7 +38,6 @@ mod connection;
 mod connection_parameters;
 pub mod database;
 mod database_url;
-mod early_start;
 mod endpoint;
 mod engine;
 mod error;

@@ -6,7 +6,6 @@
 use crate::backend::{Backend, Expected, Remains, UnitError};
 use crate::backend_error::BackendError;
 use crate::codes;
-use crate::early_start;
 use crate::error::{Error, ErrorKind};
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_changes::{self, Recording, StepChanges};
@@ -47,10 +46,6 @@ pub struct StepRunner<'r, 'p> {
     pub options: &'r RunOptions,
     /// When the step started.
     pub since: Instant,
-    /// Whether the record that the step starts is written already.
-    pub is_started: bool,
-    /// The step after it, if it can start with the end of this one.
-    pub next: Option<&'r StepChanges<'p>>,
 }
 
 /// What a step has left of its session.
@@ -58,8 +53,6 @@ pub struct StepRunner<'r, 'p> {
 pub enum StepSession {
     /// It is as it was before the step.
     Clean,
-    /// It is as it was before the step, and the next step is recorded as started.
-    NextStarted,
     /// The script may have changed it, so the next step needs another one.
     Changed,
 }
@@ -249,9 +242,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     /// Records that the step starts, before anything that cannot be rolled back.
     async fn start(&mut self, prepared: &PreparedStep<'_>) -> Result<(), StepError> {
         let change = prepared.changes.started(self.step.done);
-        if !self.is_started
-            && let Err(error) = self.write_if_unchanged(prepared, &change).await
-        {
+        if let Err(error) = self.write_if_unchanged(prepared, &change).await {
             return Err(self.fail(error, prepared, self.step.done).await);
         }
         prepared.changes.apply_progress(self.history, self.step.done);
@@ -267,7 +258,6 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     /// The step is done and recorded: the history that is known here follows, and the session is reset.
     async fn finish(&mut self, prepared: PreparedStep<'_>) -> Result<StepSession, StepError> {
         let effect = prepared.plan.session_effect();
-        let starts_next = prepared.plan.has_segments() && self.started_next(&prepared).is_some();
         prepared.changes.apply_finished(self.history);
         // A session that cannot be replaced is asked what has changed, whatever the text shows.
         if effect != SessionEffect::None || !self.backend.owns_session() {
@@ -277,13 +267,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             let restored = self.backend.restore().await;
             restored.map_err(|error| error.into_lost_connection_error("cannot reset the session's settings"))?;
         }
-        Ok(if starts_next { StepSession::NextStarted } else { StepSession::Clean })
-    }
-
-    /// The changes of the next step, if it starts with the end of this one: in the same session, and in a message of moderate size.
-    pub fn started_next(&self, prepared: &PreparedStep<'_>) -> Option<&'r StepChanges<'p>> {
-        let is_same_session = prepared.plan.session_effect() == SessionEffect::None && self.backend.owns_session();
-        self.next.filter(|_| is_same_session && prepared.script.text.len() <= early_start::MAX_TEXT)
+        Ok(StepSession::Clean)
     }
 
     /// Ends between two statements, because the run was asked to stop: all before are done, and the next did not start.

@@ -117,13 +117,7 @@ impl Inner {
                 let row = self.row(version);
                 (row.state, row.statements_done, row.pending_sql) = (RecordState::Applied, *statements, None);
             }
-            HistoryChange::EndThenStart { end, start } => {
-                self.apply(end);
-                self.upsert(start);
-            }
-            HistoryChange::StartWithdrawn { version } | HistoryChange::Reverted { version, .. } => {
-                drop(self.rows.remove(*version))
-            }
+            HistoryChange::Reverted { version, .. } => drop(self.rows.remove(*version)),
             HistoryChange::Resolved { version, state, done, script, .. } => {
                 let row = self.row(version);
                 (row.state, row.statements_done) = (*state, *done);
@@ -445,8 +439,6 @@ impl Backend for Fake {
         let name = match change {
             HistoryChange::Started(_) | HistoryChange::RevertStarted { .. } => "write the start".to_owned(),
             HistoryChange::Checkpoint { done, .. } => format!("write checkpoint {done}"),
-            HistoryChange::EndThenStart { .. } => "write the end and the next start".to_owned(),
-            HistoryChange::StartWithdrawn { .. } => "withdraw the start".to_owned(),
             HistoryChange::Applied { .. } | HistoryChange::Finished { .. } | HistoryChange::Reverted { .. } => {
                 "write the end".to_owned()
             }

@@ -458,10 +458,6 @@ impl Backend for MySql<'_> {
         is_missing(error)
     }
 
-    fn starts_early(&self) -> bool {
-        true
-    }
-
     fn is_missing_column(&self, error: &BackendError) -> bool {
         // ER_BAD_FIELD_ERROR
         error.code.as_deref() == Some("1054")

@@ -64,8 +64,6 @@ fn line(change: &HistoryChange<'_>) -> String {
             format!("applied {} {how}; {}", of(record), summary(row))
         }
         HistoryChange::Finished { version, summary: row, .. } => format!("finished {version}; {}", summary(row)),
-        HistoryChange::EndThenStart { end, start } => format!("{}, then started {}", line(end), of(start)),
-        HistoryChange::StartWithdrawn { version } => format!("start of {version} withdrawn"),
         HistoryChange::Reverted { version, summary: row, .. } => format!("reverted {version}; {}", summary(row)),
         HistoryChange::Repaired { record, summary: row } => format!("repaired {}; {}", of(record), summary(row)),
         HistoryChange::Resolved { version, state, done, script, .. } => {

@@ -38,11 +38,6 @@ impl HistorySql {
                 self.upsert_summary(&mut sql, summary);
                 self.insert_completed(&mut sql, version, name, Direction::Up, Completion::Executed(*elapsed));
             }
-            HistoryChange::EndThenStart { end, start } => {
-                sql = self.write(end);
-                self.upsert_record(&mut sql, start, None);
-            }
-            HistoryChange::StartWithdrawn { version } => self.delete(&mut sql, version),
             HistoryChange::Reverted { version, name, summary, completion } => {
                 self.delete(&mut sql, version);
                 self.upsert_summary(&mut sql, summary);

@@ -70,11 +70,8 @@ async fn run_segment(
     segment: &Segment,
     done: usize,
 ) -> Result<(), StepError> {
-    let next = runner.started_next(prepared);
-    let change = |elapsed: Elapsed| match next {
-        _ if !segment.last => prepared.changes.checkpoint(segment.unit.done_after),
-        Some(next) => prepared.changes.finished_before(elapsed, next),
-        None => prepared.changes.finished(elapsed),
+    let change = |elapsed: Elapsed| {
+        if segment.last { prepared.changes.finished(elapsed) } else { prepared.changes.checkpoint(segment.unit.done_after) }
     };
     let is_compared = runner.backend.compares_history();
     let fingerprint = if is_compared { history_changes::fingerprint(runner.history, &runner.step.key) } else { String::new() };
