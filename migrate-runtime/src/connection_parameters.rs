@@ -174,7 +174,7 @@ fn find(known: &'static [Parameter], key: &str) -> Option<&'static Parameter> {
     known.iter().find(|parameter| parameter.names.contains(&key))
 }
 
-/// The address in brackets that is the host of a URL.
+/// The address in brackets that is the host of a URL; `None` for a name, which the driver looks up.
 pub fn ipv6(host: &str) -> Option<Ipv6Addr> {
     host.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }

@@ -110,7 +110,6 @@ impl FromStr for DatabaseUrl {
         if entry.needs_authority && !rest.starts_with("//") {
             return Err(invalid("`://` is missing after the scheme"));
         }
-        let rest = if entry.needs_authority { rest_without_host(rest) } else { rest.into() };
         let authority = rest.strip_prefix("//").unwrap_or_default().split(['/', '?', '#']).next().unwrap_or_default();
         let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
         if entry.needs_authority && !is_host(host) {
@@ -134,15 +133,6 @@ impl FromStr for DatabaseUrl {
 
 /// What to do with a password that the parser takes for something else.
 const ENCODE_PASSWORD: &str = "in a user name and a password, write `%2F` for `/`, `%3F` for `?`, `%23` for `#`, `%40` for `@`, `%3A` for `:` and `%25` for `%`";
-
-/// What follows the `:` of the scheme, with the user as a parameter if there is no host.
-fn rest_without_host(rest: &str) -> Cow<'_, str> {
-    let text = format!("x:{rest}");
-    match DatabaseUrl::with_user_as_parameter(&text) {
-        Cow::Borrowed(_) => Cow::Borrowed(rest),
-        Cow::Owned(text) => Cow::Owned(text["x:".len()..].to_owned()),
-    }
-}
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -592,22 +592,17 @@ async fn run_steps(
     }
     let mut absent = AbsentNames::default();
     for (at, step) in plan.steps.iter().enumerate() {
-        let ready = async {
-            if options.stop.is_requested() {
-                return Err(stopped(&format!("with {} of {} migrations left", plan.steps.len() - at, plan.steps.len())));
-            }
-            let (number, of) = (earlier + at + 1, earlier + plan.steps.len());
-            options.emit(&Event::Started { title: &step.title, direction: step.direction, number, of });
-            checked_triggers(backend, history_sql, set, &plan.steps[at..], &mut absent).await
-        };
+        if options.stop.is_requested() {
+            let left = plan.steps.len() - at;
+            return Err(report.add_to(stopped(&format!("with {left} of {} migrations left", plan.steps.len()))));
+        }
+        let (number, of) = (earlier + at + 1, earlier + plan.steps.len());
+        options.emit(&Event::Started { title: &step.title, direction: step.direction, number, of });
         let since = Instant::now();
-        let triggers = match ready.await {
-            Ok(triggers) => triggers,
-            Err(error) => return Err(report.add_to(error)),
-        };
+        let triggers = checked_triggers(backend, history_sql, set, &plan.steps[at..], &mut absent).await;
+        let triggers = triggers.map_err(|error| report.add_to(error))?;
         let reading = set.contents().reading().with_triggers(&triggers);
-        let (backend, history) = (&mut *backend, &mut *history);
-        let runner = StepRunner { backend, history_sql, step, reading, history, options, since };
+        let runner = StepRunner { backend: &mut *backend, history_sql, step, reading, history: &mut *history, options, since };
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
         let session = match runner.run().instrument(span).await {
             Ok(session) => session,

@@ -183,7 +183,7 @@ impl<'r> EffectReader<'r> {
         let enclosed = EffectReader { depth: self.depth + 1, ..*self };
         let comments = leading.into_iter().filter(is_comment);
         let effect = comments.map(|token| enclosed.effect(executable_content(token.text(sql)))).max();
-        let rest = sql.get(end..).unwrap_or_default();
+        let rest = &sql[end..];
         let of_rest = if rest.trim().is_empty() { SessionEffect::None } else { self.effect(rest) };
         effect.unwrap_or(SessionEffect::None).max(of_rest)
     }

@@ -96,7 +96,7 @@ pub fn parse(url: &str) -> Result<Box<dyn Address>, AddressError> {
 }
 
 fn address(url: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<PgAddress, AddressError> {
-    let (url, parameters) = connection_parameters::parse(url, PARAMETERS)?;
+    let (url, parameters) = connection_parameters::parse(&DatabaseUrl::with_user_as_parameter(url), PARAMETERS)?;
     parameters.check_environment(VARIABLES, PARAMETERS, environment)?;
     let port = environment("PGPORT").filter(|port| !port.is_empty() && url.port().is_none() && parameters.get("port").is_none());
     // sqlx would use another port, and send the password there.
