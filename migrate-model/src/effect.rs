@@ -7,6 +7,7 @@ use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::reader;
 use crate::syntax::{ActionKind, AlterTable, ConstraintKind, CreateTable, DropStatement, ObjectKind, Syntax, TypeAction};
+use crate::token::Tokens;
 use std::fmt;
 
 /// One effect of a statement on the schema.
@@ -46,8 +47,10 @@ pub enum Object {
     Type(Name),
     /// The enumerated type and the value.
     EnumValue(Name, String),
-    /// A function or a procedure.
-    Routine(Name),
+    /// A function.
+    Function(Name),
+    /// A procedure.
+    Procedure(Name),
     /// A schema; on MySQL a database.
     Schema(String),
     Extension(String),
@@ -65,7 +68,8 @@ impl fmt::Display for Object {
             Object::Trigger(_, name) => write!(f, "trigger `{name}`"),
             Object::Type(name) => write!(f, "type `{name}`"),
             Object::EnumValue(name, value) => write!(f, "value '{value}' of `{name}`"),
-            Object::Routine(name) => write!(f, "routine `{name}`"),
+            Object::Function(name) => write!(f, "function `{name}`"),
+            Object::Procedure(name) => write!(f, "procedure `{name}`"),
             Object::Schema(name) => write!(f, "schema `{name}`"),
             Object::Extension(name) => write!(f, "extension `{name}`"),
         }
@@ -84,7 +88,7 @@ pub enum Effects {
 
 /// Determines the effects of a statement.
 pub fn read(sql: &str, dialect: Dialect) -> Effects {
-    match effects(&reader::read(sql, dialect), dialect) {
+    match effects(&reader::read(sql, dialect), sql, dialect) {
         Some(effects) => Effects::Known(effects),
         None => Effects::Unknown,
     }
@@ -150,7 +154,7 @@ fn drops(object: Object) -> Effect {
     Effect { verb: Verb::Drops, object }
 }
 
-fn effects(syntax: &Syntax, dialect: Dialect) -> Option<Vec<Effect>> {
+fn effects(syntax: &Syntax, sql: &str, dialect: Dialect) -> Option<Vec<Effect>> {
     let created = |object: Object| Some(vec![creates(object)]);
     match syntax {
         // With OR REPLACE the object may exist before, and a temporary object ends with the session: its presence proves nothing.
@@ -169,10 +173,15 @@ fn effects(syntax: &Syntax, dialect: Dialect) -> Option<Vec<Effect>> {
         // Two functions can have the same name and different arguments.
         Syntax::CreateRoutine { or_replace: true, .. } => None,
         Syntax::CreateRoutine { .. } if dialect == Dialect::Postgres => None,
-        Syntax::CreateRoutine { name, .. } => created(Object::Routine(name.clone())),
+        Syntax::CreateRoutine { name, .. } => created(routine(name, sql, dialect)),
         Syntax::Create { or_replace: true, .. } => None,
         Syntax::Create { kind, name, .. } => created(object(*kind, name, None)?),
-        Syntax::Drop(drop) => dropped(drop, dialect),
+        Syntax::Drop(drop) if drop.kind == ObjectKind::Routine => {
+            // Two functions of PostgreSQL can have the same name.
+            let dropped = || drop.names.iter().map(|name| drops(routine(name, sql, dialect))).collect();
+            (dialect != Dialect::Postgres).then(dropped)
+        }
+        Syntax::Drop(drop) => dropped(drop),
         Syntax::AlterTable(alter) => altered(alter),
         Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } => {
             created(Object::EnumValue(name.clone(), label.clone()))
@@ -195,7 +204,7 @@ fn object(kind: ObjectKind, name: &Name, table: Option<&Name>) -> Option<Object>
         ObjectKind::Index => Object::Index(table.cloned(), name.clone()),
         ObjectKind::Sequence => Object::Sequence(name.clone()),
         ObjectKind::Type | ObjectKind::Domain => Object::Type(name.clone()),
-        ObjectKind::Routine => Object::Routine(name.clone()),
+        ObjectKind::Routine => return None,
         ObjectKind::Trigger => Object::Trigger(table.cloned(), name.clone()),
         ObjectKind::Schema => Object::Schema(name.name.clone()),
         ObjectKind::Database => Object::Schema(name.name.clone()),
@@ -203,9 +212,19 @@ fn object(kind: ObjectKind, name: &Name, table: Option<&Name>) -> Option<Object>
     })
 }
 
-fn dropped(drop: &DropStatement, dialect: Dialect) -> Option<Vec<Effect>> {
-    let overloaded = drop.kind == ObjectKind::Routine && dialect == Dialect::Postgres;
-    if drop.temporary || overloaded {
+/// A function or a procedure: the first of these words of the statement says which. Both can have the same name.
+fn routine(name: &Name, sql: &str, dialect: Dialect) -> Object {
+    let mut tokens = Tokens::new(sql, dialect);
+    let kind = tokens.find(|token| token.is_word(sql, "FUNCTION") || token.is_word(sql, "PROCEDURE"));
+    if kind.is_some_and(|token| token.is_word(sql, "PROCEDURE")) {
+        Object::Procedure(name.clone())
+    } else {
+        Object::Function(name.clone())
+    }
+}
+
+fn dropped(drop: &DropStatement) -> Option<Vec<Effect>> {
+    if drop.temporary {
         return None;
     }
     drop.names.iter().map(|name| object(drop.kind, name, drop.table.as_ref()).map(drops)).collect()
@@ -322,7 +341,7 @@ mod tests {
             ("CREATE TABLE t AS SELECT 1", "opaque"),
             ("CREATE OR REPLACE INDEX i ON t (a)", "opaque"),
             ("CREATE DEFINER=`root`@`%` TRIGGER g AFTER INSERT ON t FOR EACH ROW SET @a = 1", "+trigger `g`"),
-            ("CREATE PROCEDURE p() SELECT 1", "+routine `p`"),
+            ("CREATE PROCEDURE p() SELECT 1", "+procedure `p`"),
             ("CREATE ALGORITHM = MERGE SQL SECURITY INVOKER VIEW v AS SELECT 1", "+view `v`"),
             ("ALTER TABLE t ADD COLUMN (a int, b int)", "opaque"),
             ("ALTER TABLE t ADD UNIQUE KEY k (a), ADD INDEX (b)", "opaque"),

@@ -152,6 +152,12 @@ pub trait Backend: Send {
         object: &Object,
     ) -> Result<Option<Presence>, BackendError>;
 
+    /// The presence of an object in this session as an expression, a text as of [`Presence::digit`]. `None` if there is none that
+    /// cannot fail: it is part of a transaction that must not.
+    fn presence_sql(&self, _history_sql: &HistorySql, _object: &Object) -> Option<String> {
+        None
+    }
+
     /// Runs a unit and writes the change in one transaction: after `Ok` both are committed, after an error neither is. Only
     /// [`UnitError::ConnectionLost`] leaves that open.
     ///
@@ -180,6 +186,11 @@ pub trait Backend: Send {
     /// Writes a change of the history in a transaction of its own, if the lock is still held. After an error nothing is
     /// written.
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError>;
+
+    /// Writes a change as [`write`](Self::write) does, between two statements of a script: the session stays as it is.
+    async fn write_during_script(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
+        self.write(history_sql, change).await
+    }
 
     /// Writes a change as [`write`](Self::write) does, unless another process has written to the history since `expected` was
     /// read: then [`UnitError::HistoryChanged`], and nothing is written.
@@ -298,6 +309,15 @@ impl Presence {
             Some("1") => Presence::Present,
             Some("2") => Presence::Invalid,
             _ => Presence::Absent,
+        }
+    }
+
+    /// The result of a presence query that means this.
+    pub fn digit(self) -> char {
+        match self {
+            Presence::Absent => '0',
+            Presence::Present => '1',
+            Presence::Invalid => '2',
         }
     }
 }

@@ -12,7 +12,12 @@ use std::time::Duration;
 #[derive(Debug, Clone)]
 pub enum HistoryChange<'a> {
     /// A migration starts outside a transaction: its record is written before anything runs.
-    Started(RecordWrite<'a>),
+    Started {
+        /// The record.
+        record: RecordWrite<'a>,
+        /// What the catalog shows before the first statement.
+        observation: Option<Observation>,
+    },
     /// A migration starts to be reverted outside a transaction: it no longer counts as applied.
     RevertStarted {
         /// The version as its record spells it.
@@ -25,6 +30,8 @@ pub enum HistoryChange<'a> {
         down: StoredSql<'a>,
         /// The summary without it.
         summary: SchemaVersionRow<'a>,
+        /// What the catalog shows before the first statement.
+        observation: Option<Observation>,
     },
     /// More statements are done.
     Checkpoint {
@@ -32,6 +39,15 @@ pub enum HistoryChange<'a> {
         version: &'a str,
         /// How many statements are done.
         done: usize,
+        /// What the catalog shows before the next statement.
+        observation: Option<Observation>,
+    },
+    /// What the catalog shows before a statement, where its names did not mean the same at the last checkpoint.
+    Observed {
+        /// The version as its record spells it.
+        version: &'a str,
+        /// What it shows.
+        observation: Observation,
     },
     /// A migration is applied, and its record is written as a whole: it ran in one transaction, or an operator declared it.
     Applied {
@@ -120,6 +136,29 @@ pub enum HistoryChange<'a> {
     },
 }
 
+/// What the catalog shows before a statement that commits itself, of the objects that it creates or drops. If its outcome must be
+/// found out later, what was there before proves nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observation {
+    /// How many statements are done before it.
+    pub done: usize,
+    /// What it shows.
+    pub catalog: Catalog,
+    /// The digits with which nothing is written, because nothing is as the statement would make it.
+    pub unaffected: String,
+}
+
+/// An answer of the catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Catalog {
+    /// A digit for each object, as of [`Presence`](crate::backend::Presence), as SQL expressions.
+    Digits(Vec<String>),
+    /// It is asked, and its answer recorded, before the statement runs.
+    NotAsked,
+    /// It could not be asked.
+    Unknown,
+}
+
 /// What a failed migration has left.
 #[derive(Debug, Clone)]
 pub enum FailedOutcome<'a> {
@@ -174,7 +213,9 @@ impl<'a> HistoryChange<'a> {
     #[must_use]
     pub fn without_texts(mut self) -> Self {
         match &mut self {
-            HistoryChange::Started(record) | HistoryChange::Applied { record, .. } | HistoryChange::Repaired { record, .. } => {
+            HistoryChange::Started { record, .. }
+            | HistoryChange::Applied { record, .. }
+            | HistoryChange::Repaired { record, .. } => {
                 (record.up, record.down) = (record.up.without_text(), record.down.without_text());
             }
             HistoryChange::RevertStarted { down, .. } => *down = down.without_text(),

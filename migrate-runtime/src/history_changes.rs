@@ -5,7 +5,8 @@
 
 use crate::backend::Remains;
 use crate::history_change::{
-    Completion, Elapsed, FailedOutcome, HistoryChange, RecordWrite, ResolvedBy, Restored, SchemaVersionRow, StoredSql,
+    Completion, Elapsed, FailedOutcome, HistoryChange, Observation, RecordWrite, ResolvedBy, Restored, SchemaVersionRow,
+    StoredSql,
 };
 use crate::history_sql::HistorySql;
 use crate::migrator::Resolution;
@@ -71,22 +72,28 @@ impl<'s> StepChanges<'s> {
     }
 
     /// It starts, with so many statements done by earlier runs.
-    pub fn started(&self, done: usize) -> HistoryChange<'_> {
+    pub fn started(&self, done: usize, observation: Option<Observation>) -> HistoryChange<'_> {
         match self.step.direction {
-            Direction::Up => HistoryChange::Started(self.record_write(RecordState::Started, done)),
+            Direction::Up => HistoryChange::Started { record: self.record_write(RecordState::Started, done), observation },
             Direction::Down => HistoryChange::RevertStarted {
                 version: self.version(),
                 statements: self.record.statements,
                 done,
                 down: self.step.file_script().map_or(StoredSql::Keep, |script| StoredSql::of(&script.text)),
                 summary: self.summary.row(),
+                observation,
             },
         }
     }
 
     /// So many statements are done.
-    pub fn checkpoint(&self, done: usize) -> HistoryChange<'_> {
-        HistoryChange::Checkpoint { version: self.version(), done }
+    pub fn checkpoint(&self, done: usize, observation: Option<Observation>) -> HistoryChange<'_> {
+        HistoryChange::Checkpoint { version: self.version(), done, observation }
+    }
+
+    /// What the catalog shows before the next statement.
+    pub fn observed(&self, observation: Observation) -> HistoryChange<'_> {
+        HistoryChange::Observed { version: self.version(), observation }
     }
 
     /// It is done.

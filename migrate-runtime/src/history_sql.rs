@@ -93,6 +93,8 @@ pub struct HistoryDialect {
     pub insert_if_absent: fn(&str) -> String,
     /// An expression as text.
     pub as_text: fn(&str) -> String,
+    /// Texts, one after the other.
+    pub joined: fn(&[String]) -> String,
     /// Whole seconds between two moments, as text.
     pub seconds_between: fn(from: &str, to: &str) -> String,
     /// A moment that is later by so much.
@@ -405,6 +407,15 @@ impl HistorySql {
 /// The event of a unit that has changed its session without showing it.
 const SESSION_CHANGED: &str = "session-changed";
 
+/// The event of what the catalog shows before a statement that commits itself.
+const OBSERVED: &str = "observed";
+
+/// In place of its digits: the statement has not started, because the catalog is asked first.
+pub const NOT_ASKED: &str = "-";
+
+/// In place of its digits: the catalog could not be asked.
+pub const NOT_KNOWN: &str = "?";
+
 // What `resolve` declares, as the detail of its event.
 const MARKED_APPLIED: &str = "marked as applied";
 const MARKED_REVERTED: &str = "marked as reverted";
@@ -475,7 +486,7 @@ mod tests {
             };
             let (record, summary, completion) = (record.clone(), summary.clone(), Completion::Executed(elapsed));
             text.push_str(&history_sql.write(&HistoryChange::Applied { record, summary, completion }));
-            text.push_str(&history_sql.write(&HistoryChange::Checkpoint { version: "001", done: 1 }));
+            text.push_str(&history_sql.write(&HistoryChange::Checkpoint { version: "001", done: 1, observation: None }));
             let summary = SchemaVersionRow { latest: None, count: 0, digest: Checksum::from_bytes([0; 32]) };
             text.push_str(&history_sql.write(&HistoryChange::Summarized { summary }));
         }

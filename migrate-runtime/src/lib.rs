@@ -51,6 +51,7 @@ mod history_writers;
 mod lease;
 mod mentions;
 mod migrator;
+mod observation;
 mod recovery;
 mod report;
 mod run_options;

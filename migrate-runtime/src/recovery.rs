@@ -2,9 +2,13 @@
 //! could not share a transaction with its checkpoint. The system catalog tells; where it does not, the run stops for an operator.
 
 use crate::backend::{Backend, Presence};
+use crate::backend_error::BackendError;
 use crate::error::Error;
-use crate::history_sql::HistorySql;
-use migrate_model::effect::{self, Effect, Effects, Object, Verb};
+use crate::history_sql::{HistorySql, HistoryTable, NOT_ASKED, NOT_KNOWN};
+use crate::observation;
+use crate::session;
+use migrate_model::dialect::Dialect;
+use migrate_model::effect::{Effect, Object};
 use migrate_model::history::{History, Record, RecordState};
 use migrate_model::key::MigrationKey;
 use migrate_model::migration_set::MigrationSet;
@@ -63,6 +67,95 @@ pub async fn inspect_interrupted(
     Ok(interrupted)
 }
 
+/// What is known of the statement at which a migration was interrupted.
+struct Interruption<'r> {
+    record: &'r Record,
+    /// The script that was running.
+    script: Script,
+    /// The settings in effect before the statement.
+    settings: Vec<usize>,
+    /// How many statements are done if it is.
+    done_after: usize,
+    /// What it creates and drops.
+    effects: Vec<Effect>,
+}
+
+impl<'r> Interruption<'r> {
+    /// `None` for a statement that shares a transaction with its checkpoint, and so is not done; and for one whose effects cannot
+    /// be determined.
+    fn of(record: &'r Record, reading: Reading<'_>) -> Option<Self> {
+        let (script, _) = Script::read(record.pending_sql.clone().unwrap_or_default(), "", reading);
+        let plan = plan_script(&script, reading.dialect, record.statements_done);
+        let mut settings = Vec::new();
+        for part in &plan.parts {
+            match part {
+                ScriptPart::SessionSettings(statements) => settings.extend(statements.clone()),
+                ScriptPart::Segment(segment) => {
+                    let effects = observation::watched_effects(part, &script, reading)?;
+                    let done_after = segment.unit.done_after;
+                    return Some(Interruption { record, script, settings, done_after, effects });
+                }
+            }
+        }
+        None
+    }
+
+    /// The settings that decide what names mean. No other statement of the record runs.
+    fn paths(&self, dialect: Dialect) -> Vec<&str> {
+        let sql = |at: &usize| self.script.statements[*at].sql(&self.script.text);
+        self.settings.iter().map(sql).filter(|sql| session_effect::decides_names(sql, dialect)).collect()
+    }
+
+    /// How many statements are done, from what the catalog shows now and what it showed before; `None` if it does not prove it.
+    fn done(&self, presences: &[Presence], before: &Before) -> Option<usize> {
+        let before = match before {
+            Before::Shown(before) => before,
+            Before::NotStarted => return Some(self.record.statements_done),
+            Before::Unknown => return None,
+        };
+        let mut took_effect = Vec::new();
+        for (at, (effect, presence)) in self.effects.iter().zip(presences).enumerate() {
+            let was_achieved = before.get(at).is_some_and(|before| observation::is_achieved(effect, *before));
+            let is_opposed = self.effects.iter().any(|other| other.object == effect.object && other.verb != effect.verb);
+            if !was_achieved || is_opposed {
+                took_effect.push(observation::is_achieved(effect, *presence));
+            }
+        }
+        match (took_effect.contains(&true), took_effect.contains(&false)) {
+            (true, true) => None,
+            (true, false) => Some(self.done_after),
+            // What it would make was there before: it fails again, or changes nothing.
+            (false, _) => Some(self.record.statements_done),
+        }
+    }
+}
+
+/// What the catalog showed before the statement.
+enum Before {
+    /// These presences; none if nothing was as the statement would make it.
+    Shown(Vec<Presence>),
+    /// It was to be asked before the statement, and was not.
+    NotStarted,
+    /// It could not be asked.
+    Unknown,
+}
+
+impl Before {
+    fn describe(&self, effects: &[Effect]) -> String {
+        match self {
+            Before::NotStarted => "; the statement had not started".to_owned(),
+            Before::Unknown => ", and it is not known whether that was so before the statement".to_owned(),
+            Before::Shown(before) => {
+                let was = |(effect, presence): (&Effect, &Presence)| {
+                    let is_telling = observation::is_achieved(effect, *presence);
+                    is_telling.then(|| format!("; before the statement, {} {}", effect.object, describe_past(*presence)))
+                };
+                effects.iter().zip(before).filter_map(was).collect()
+            }
+        }
+    }
+}
+
 async fn inspect(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
@@ -70,62 +163,50 @@ async fn inspect(
     state: RecordState,
     reading: Reading<'_>,
 ) -> Result<Option<InterruptedMigration>, Error> {
-    let dialect = reading.dialect;
-    let (script, _) = Script::read(record.pending_sql.clone().unwrap_or_default(), "", reading);
-    let plan = plan_script(&script, dialect, record.statements_done);
-    let mut settings = Vec::new();
-    let mut next = None;
-    for part in &plan.parts {
-        match part {
-            ScriptPart::SessionSettings(statements) => settings.extend(statements.clone()),
-            ScriptPart::Segment(segment) => {
-                next = Some(segment);
-                break;
+    let Some(interruption) = Interruption::of(record, reading) else { return Ok(None) };
+    let unknown = |evidence| Ok(Some(InterruptedMigration { key: record.key.clone(), recovered: None, evidence }));
+    let lost = |error: BackendError| error.into_history_error("cannot read the system catalog");
+    let paths = interruption.paths(reading.dialect);
+    let (mut presences, mut evidence) = (Vec::new(), Vec::new());
+    for Effect { object, .. } in &interruption.effects {
+        match backend.presence(history_sql, &paths, object).await {
+            Ok(Some(presence)) => {
+                evidence.push(format!("{object} {}", describe(presence, object)));
+                presences.push(presence);
             }
+            Ok(None) => return Ok(None),
+            Err(error) if error.is_connection_lost() => return Err(lost(error)),
+            // What cannot be asked is not known. Only a run of this migration needs to know it.
+            Err(error) => return unknown(format!("cannot determine whether {object} exists: {}", error.message)),
         }
     }
-    // What shares a transaction with its checkpoint has not happened, and the plan knows it.
-    let Some(next) = next.filter(|next| !next.in_transaction && next.unit.statements.len() == 1) else { return Ok(None) };
-    let sql = script.statements[next.unit.statements.start].sql(&script.text);
-    let Effects::Known(effects) = effect::read(sql, dialect) else { return Ok(None) };
-    // Names mean what they meant to the script. No other statement of the record runs.
-    let sql = |at: &usize| script.statements[*at].sql(&script.text);
-    let paths: Vec<&str> = settings.iter().map(sql).filter(|sql| session_effect::decides_names(sql, dialect)).collect();
-    let mut took_effect = Vec::new();
-    let mut evidence = Vec::new();
-    for effect in &effects {
-        let presence = backend.presence(history_sql, &paths, &effect.object).await;
-        let presence = match presence {
-            Ok(Some(presence)) => presence,
-            Ok(None) => return Ok(None),
-            Err(error) if error.is_connection_lost() => {
-                return Err(error.into_history_error("cannot read the system catalog"));
-            }
-            // What cannot be asked is not known. Only a run of this migration needs to know it.
-            Err(error) => {
-                let evidence = format!("cannot determine whether {} exists: {}", effect.object, error.message);
-                return Ok(Some(InterruptedMigration { key: record.key.clone(), recovered: None, evidence }));
-            }
-        };
-        evidence.push(format!("{} {}", effect.object, describe(presence, &effect.object)));
-        took_effect.push(is_achieved(effect, presence));
-    }
-    let done = match (took_effect.contains(&true), took_effect.contains(&false)) {
-        (true, true) => None,
-        (true, false) => Some(next.unit.done_after),
-        (false, _) => Some(record.statements_done),
+    let before = match observed_before(backend, history_sql, record).await {
+        Ok(before) => before,
+        Err(error) if error.is_connection_lost() => return Err(lost(error)),
+        Err(error) => return unknown(format!("cannot read `{}`: {}", history_sql.events_name(), error.message)),
     };
+    let done = interruption.done(&presences, &before);
     let recovered = done.map(|done| RecoveredState { state, done });
-    Ok(Some(InterruptedMigration { key: record.key.clone(), recovered, evidence: evidence.join(", ") }))
+    let evidence = format!("{}{}", evidence.join(", "), before.describe(&interruption.effects));
+    Ok(Some(InterruptedMigration { key: record.key.clone(), recovered, evidence }))
 }
 
-fn is_achieved(effect: &Effect, presence: Presence) -> bool {
-    match (effect.verb, presence) {
-        (Verb::Creates, Presence::Invalid) => !matches!(effect.object, Object::Index(..)),
-        (Verb::Creates, presence) => presence == Presence::Present,
-        (Verb::Drops, presence) => presence == Presence::Absent,
-        (Verb::Validates, presence) => presence == Presence::Present,
-    }
+/// What was recorded about the catalog before the next statement.
+async fn observed_before(backend: &mut dyn Backend, history_sql: &HistorySql, record: &Record) -> Result<Before, BackendError> {
+    let sql = history_sql.select_observation(record.key.as_str());
+    let rows = session::read(backend, history_sql, &[HistoryTable::Events], &sql).await?;
+    let detail = rows.and_then(session::first).unwrap_or_default();
+    Ok(match detail.split_once(':') {
+        Some((done, digits)) if done.parse() == Ok(record.statements_done) => {
+            let presence = |digit: char| Presence::of(Some(digit.encode_utf8(&mut [0; 4])));
+            match digits {
+                NOT_ASKED => Before::NotStarted,
+                NOT_KNOWN => Before::Unknown,
+                _ => Before::Shown(digits.chars().map(presence).collect()),
+            }
+        }
+        _ => Before::Shown(Vec::new()),
+    })
 }
 
 fn describe(presence: Presence, object: &Object) -> &'static str {
@@ -134,5 +215,12 @@ fn describe(presence: Presence, object: &Object) -> &'static str {
         (Presence::Present, _) => "exists",
         (Presence::Invalid, Object::Index(..)) => "is invalid",
         (Presence::Invalid, _) => "exists but is not validated",
+    }
+}
+
+fn describe_past(presence: Presence) -> &'static str {
+    match presence {
+        Presence::Absent => "did not exist either",
+        Presence::Present | Presence::Invalid => "existed already",
     }
 }

@@ -10,7 +10,8 @@ use crate::error::{Error, ErrorKind};
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_changes::{self, Recording, StepChanges};
 use crate::history_sql::HistorySql;
-use crate::mentions::Mentions;
+use crate::mentions::{Mention, Mentions};
+use crate::observation::{self, Observations};
 use crate::run_options::RunOptions;
 use crate::session;
 use crate::step_errors::{self, FailedStep};
@@ -91,6 +92,8 @@ pub struct PreparedStep<'p> {
     pub mentions: Mentions,
     /// The custom settings that the script reads: no catalog lists them.
     pub custom_settings: Vec<String>,
+    /// How the catalog is asked before statements that commit themselves.
+    pub observations: Observations,
 }
 
 impl PreparedStep<'_> {
@@ -189,7 +192,9 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let mentions = Mentions::of_script(&script.text, &script.statements, self.backend.dialect());
         let custom_settings = session_effect::read_custom_settings(&script.text, self.backend.dialect());
         let lock_timeout_handling = LockTimeoutHandling::of(&script.text);
+        let observations = Observations::of_plan(self, &plan, &script, mentions.has(Mention::Role));
         Ok(PreparedStep {
+            observations,
             plan,
             changes,
             lock_timeout,
@@ -241,8 +246,11 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
 
     /// Records that the step starts, before anything that cannot be rolled back.
     async fn start(&mut self, prepared: &PreparedStep<'_>) -> Result<(), StepError> {
-        let change = prepared.changes.started(self.step.done);
-        if let Err(error) = self.write_if_unchanged(prepared, &change).await {
+        let started = match observation::at_start(self, prepared).await {
+            Ok(observation) => self.write_if_unchanged(prepared, &prepared.changes.started(self.step.done, observation)).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = started {
             return Err(self.fail(error, prepared, self.step.done).await);
         }
         prepared.changes.apply_progress(self.history, self.step.done);
@@ -353,7 +361,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         self.backend.restore().await?;
         if prepared.plan.atomic && remains == Some(Remains::Unclear) {
             // A transaction has no record yet.
-            self.backend.write(self.history_sql, &prepared.changes.started(done)).await?;
+            self.backend.write(self.history_sql, &prepared.changes.started(done, None)).await?;
         }
         let change = prepared.changes.failed(self.history, done, remains, message);
         if prepared.plan.atomic {

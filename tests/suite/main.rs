@@ -11,6 +11,7 @@ mod credentials;
 mod damaged_history;
 mod differential;
 mod differential_clients;
+mod existing_objects;
 mod foreign_histories;
 mod grants;
 mod hidden_session_state;

@@ -8,9 +8,9 @@ use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::{self, BackendFuture, OpenOptions, sealed};
 use crate::connection::TextRow;
 use crate::event::SessionInfo;
-use crate::history_change::{Elapsed, FailedOutcome, HistoryChange, RecordWrite, Restored, StoredSql};
+use crate::history_change::{Catalog, Elapsed, FailedOutcome, HistoryChange, Observation, RecordWrite, Restored, StoredSql};
 use crate::history_changes;
-use crate::history_sql::{HistoryDialect, HistorySql};
+use crate::history_sql::{HistoryDialect, HistorySql, NOT_ASKED, NOT_KNOWN};
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::{self, Effects, Object, Verb};
@@ -58,6 +58,8 @@ pub struct Inner {
     pub released: (usize, usize),
     /// The names of all calls.
     pub calls: Vec<String>,
+    /// What the catalog showed before the statements that run.
+    observed: BTreeMap<String, String>,
     /// The index of the call that fails, and how.
     pub fault: Option<(usize, Fault)>,
 }
@@ -74,6 +76,7 @@ impl World {
             locked: false,
             released: (0, 0),
             calls: Vec::new(),
+            observed: BTreeMap::new(),
             fault: None,
         };
         World { inner: Arc::new(Mutex::new(inner)) }
@@ -99,10 +102,11 @@ impl Inner {
     }
 
     fn apply(&mut self, change: &HistoryChange<'_>) {
+        self.observe(change);
         match change {
-            HistoryChange::Started(record) | HistoryChange::Applied { record, .. } | HistoryChange::Repaired { record, .. } => {
-                self.upsert(record)
-            }
+            HistoryChange::Started { record, .. }
+            | HistoryChange::Applied { record, .. }
+            | HistoryChange::Repaired { record, .. } => self.upsert(record),
             HistoryChange::RevertStarted { version, statements, done, down, .. } => {
                 if let StoredSql::Set(text) = down {
                     self.stored(version).1 = Some((*text).to_owned());
@@ -112,7 +116,8 @@ impl Inner {
                 (row.state, row.statements, row.statements_done) = (RecordState::Reverting, *statements, *done);
                 row.pending_sql = down;
             }
-            HistoryChange::Checkpoint { version, done } => self.row(version).statements_done = *done,
+            HistoryChange::Checkpoint { version, done, .. } => self.row(version).statements_done = *done,
+            HistoryChange::Observed { .. } => {}
             HistoryChange::Finished { version, statements, .. } => {
                 let row = self.row(version);
                 (row.state, row.statements_done, row.pending_sql) = (RecordState::Applied, *statements, None);
@@ -139,6 +144,31 @@ impl Inner {
                     FailedOutcome::Unclear { done } => self.stop(version, unclear, *done),
                 }
             }
+        }
+    }
+
+    /// Keeps the observation of a change; one that is nothing unusual, or a change without one, leaves none.
+    fn observe(&mut self, change: &HistoryChange<'_>) {
+        let (version, observation) = match change {
+            HistoryChange::Started { record, observation } => (record.version, observation.as_ref()),
+            HistoryChange::RevertStarted { version, observation, .. }
+            | HistoryChange::Checkpoint { version, observation, .. } => (*version, observation.as_ref()),
+            HistoryChange::Observed { version, observation } => (*version, Some(observation)),
+            HistoryChange::Resolved { version, .. } | HistoryChange::Failed { version, .. } => (*version, None),
+            _ => return,
+        };
+        let Some(Observation { done, catalog, unaffected }) = observation else {
+            self.observed.remove(version);
+            return;
+        };
+        let digits = match catalog {
+            Catalog::Digits(digits) => digits.concat().replace('\'', ""),
+            Catalog::NotAsked => NOT_ASKED.to_owned(),
+            Catalog::Unknown => NOT_KNOWN.to_owned(),
+        };
+        self.observed.insert(version.to_owned(), format!("{done}:{digits}"));
+        if digits == *unaffected {
+            self.observed.remove(version);
         }
     }
 
@@ -208,6 +238,11 @@ impl Inner {
         if sql.starts_with("SELECT version, name, checksum") {
             let rows = self.rows.values().map(|(record, _)| text_row(record)).collect();
             return ("history", if self.tables { Ok(rows) } else { Err(missing_table()) });
+        }
+        if sql.starts_with("SELECT e.detail FROM") {
+            let version = sql.split('\'').nth(3).unwrap_or_default();
+            let detail = self.observed.get(version).cloned();
+            return ("observation", Ok(detail.map(|detail| vec![Some(detail)]).into_iter().collect()));
         }
         if sql.starts_with("SELECT down_sql FROM") {
             let version = sql.rsplit('\'').nth(1).unwrap_or_default();
@@ -437,8 +472,9 @@ impl Backend for Fake {
 
     async fn write(&mut self, _: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         let name = match change {
-            HistoryChange::Started(_) | HistoryChange::RevertStarted { .. } => "write the start".to_owned(),
+            HistoryChange::Started { .. } | HistoryChange::RevertStarted { .. } => "write the start".to_owned(),
             HistoryChange::Checkpoint { done, .. } => format!("write checkpoint {done}"),
+            HistoryChange::Observed { .. } => "write the observation".to_owned(),
             HistoryChange::Applied { .. } | HistoryChange::Finished { .. } | HistoryChange::Reverted { .. } => {
                 "write the end".to_owned()
             }

@@ -547,6 +547,10 @@ impl Backend for MySql<'_> {
         }
     }
 
+    fn presence_sql(&self, history_sql: &HistorySql, object: &Object) -> Option<String> {
+        Some(format!("({})", presence_query(history_sql, object)?))
+    }
+
     async fn presence(
         &mut self,
         history_sql: &HistorySql,
@@ -682,6 +686,11 @@ impl Backend for MySql<'_> {
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         let run_role = as_sql(self.role.set_own_sql());
         self.write_with_roles(history_sql, change, [run_role, String::new()]).await
+    }
+
+    async fn write_during_script(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
+        let switch = self.role_switch().await?;
+        self.write_with_roles(history_sql, change, switch.map(as_sql)).await
     }
 
     fn session_reset(&self) -> Option<&SessionReset> {

@@ -54,11 +54,12 @@ fn line(change: &HistoryChange<'_>) -> String {
         format!("{} applied, latest {}", summary.count, summary.latest.as_ref().map_or("none", |(version, _)| &**version))
     };
     match change {
-        HistoryChange::Started(record) => format!("started {}", of(record)),
+        HistoryChange::Started { record, .. } => format!("started {}", of(record)),
         HistoryChange::RevertStarted { version, done, down, summary: row, .. } => {
             format!("revert started {version} {done} down={}; {}", stored(*down), summary(row))
         }
-        HistoryChange::Checkpoint { version, done } => format!("checkpoint {version} {done}"),
+        HistoryChange::Checkpoint { version, done, .. } => format!("checkpoint {version} {done}"),
+        HistoryChange::Observed { version, observation } => format!("observed {version} {}", observation.done),
         HistoryChange::Applied { record, summary: row, completion } => {
             let how = if matches!(completion, Completion::Declared) { "declared" } else { "executed" };
             format!("applied {} {how}; {}", of(record), summary(row))
@@ -115,8 +116,8 @@ fn what_an_up_step_writes() {
         let changes = StepChanges::new(&step, &migration.up, recording, &history);
         let elapsed = Elapsed::Measured(std::time::Duration::ZERO);
         let lines = [
-            changes.started(0),
-            changes.checkpoint(1),
+            changes.started(0, None),
+            changes.checkpoint(1, None),
             changes.finished(elapsed),
             changes.failed(&history, 1, Some(Remains::Nothing), "no"),
         ];
@@ -144,7 +145,7 @@ fn what_a_down_step_writes() {
     ] {
         let step = Step::new(Direction::Down, version.parse::<MigrationKey>().unwrap(), migration, source);
         let changes = StepChanges::new(&step, down, Recording::FromStart, &history);
-        assert_eq!(line(&changes.started(0)), expected);
+        assert_eq!(line(&changes.started(0, None)), expected);
         let mut after = history.clone();
         changes.apply_progress(&mut after, 1);
         assert_eq!(after.applied().count(), 1, "a migration that is being reverted does not count as applied");

@@ -1,7 +1,7 @@
 //! The queries of the history, and how their rows are read.
 
 use super::{
-    HistorySql, MARKED_APPLIED, MARKED_NOT_APPLIED, MARKED_NOT_REVERTED, MARKED_REVERTED, SESSION_CHANGED, SystemNames,
+    HistorySql, MARKED_APPLIED, MARKED_NOT_APPLIED, MARKED_NOT_REVERTED, MARKED_REVERTED, OBSERVED, SESSION_CHANGED, SystemNames,
     script_column,
 };
 use crate::codes;
@@ -194,6 +194,20 @@ impl HistorySql {
              AND e.id {less} s.id AND ({settles})) ORDER BY e.id",
             self.in_place("e.")
         ))
+    }
+
+    /// What the catalog showed before the next statement of a migration that was interrupted: the detail of its event. What was
+    /// recorded since, other than by the same run, ends its effect.
+    pub fn select_observation(&self, version: &str) -> String {
+        let SystemNames { equal, unequal, less, .. } = self.dialect.names;
+        let (events, is_service) = (self.table(&self.tables.events), self.is_service());
+        let version = self.text(version);
+        format!(
+            "SELECT e.detail FROM {events} e WHERE e.{is_service}{} AND e.version {equal} {version} AND e.event {equal} '{OBSERVED}' \
+             AND NOT EXISTS (SELECT 1 FROM {events} s WHERE s.{is_service} AND s.version {equal} {version} \
+             AND e.id {less} s.id AND s.event {unequal} '{SESSION_CHANGED}') ORDER BY e.id DESC LIMIT 1",
+            self.in_place("e.")
+        )
     }
 
     /// The stored text of one migration.

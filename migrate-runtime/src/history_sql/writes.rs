@@ -1,11 +1,12 @@
 //! The statements that write a change of the history.
 
 use super::{
-    HistoryDialect, HistorySql, MARKED_APPLIED, MARKED_NOT_APPLIED, MARKED_NOT_REVERTED, MARKED_REVERTED, SESSION_CHANGED,
-    SystemNames, TOOL, script_column,
+    HistoryDialect, HistorySql, MARKED_APPLIED, MARKED_NOT_APPLIED, MARKED_NOT_REVERTED, MARKED_REVERTED, NOT_ASKED, NOT_KNOWN,
+    OBSERVED, SESSION_CHANGED, SystemNames, TOOL, script_column,
 };
 use crate::history_change::{
-    Completion, Elapsed, FailedOutcome, HistoryChange, RecordWrite, ResolvedBy, Restored, SchemaVersionRow, StoredSql,
+    Catalog, Completion, Elapsed, FailedOutcome, HistoryChange, Observation, RecordWrite, ResolvedBy, Restored, SchemaVersionRow,
+    StoredSql,
 };
 use migrate_model::history::RecordState;
 use migrate_model::plural::{count_of, is_are};
@@ -17,17 +18,23 @@ impl HistorySql {
     pub fn write(&self, change: &HistoryChange<'_>) -> String {
         let mut sql = String::new();
         match change {
-            HistoryChange::Started(record) => self.upsert_record(&mut sql, record, None),
-            HistoryChange::RevertStarted { version, statements, done, down, summary } => {
+            HistoryChange::Started { record, observation } => {
+                self.upsert_record(&mut sql, record, None);
+                self.insert_observation(&mut sql, record.version, observation.as_ref());
+            }
+            HistoryChange::RevertStarted { version, statements, done, down, summary, observation } => {
                 let set = format!("state = 'reverting', statements = {statements}, statements_done = {done}");
                 let down = self.assignment(Direction::Down, *down);
                 self.update(&mut sql, version, &format!("{set}{down}"));
                 self.upsert_summary(&mut sql, summary);
+                self.insert_observation(&mut sql, version, observation.as_ref());
             }
-            HistoryChange::Checkpoint { version, done } => {
+            HistoryChange::Checkpoint { version, done, observation } => {
                 self.update(&mut sql, version, &format!("statements_done = {done}"));
                 self.insert_session_changes(&mut sql, version);
+                self.insert_observation(&mut sql, version, observation.as_ref());
             }
+            HistoryChange::Observed { version, observation } => self.insert_observation(&mut sql, version, Some(observation)),
             HistoryChange::Applied { record, summary, completion } => {
                 self.upsert_record(&mut sql, record, Some(&self.execution_ms(*completion)));
                 self.upsert_summary(&mut sql, summary);
@@ -62,8 +69,8 @@ impl HistorySql {
                 self.insert_event(&mut sql, Event::new(version, "resolved").detail(restored_detail(restored)));
             }
             HistoryChange::Failed { version, name, direction, outcome, message } => {
-                let state = self.fail(&mut sql, version, *direction, outcome);
-                self.insert_event(&mut sql, Event::new(version, state.name()).named(name).detail(message));
+                let event = self.fail(&mut sql, version, *direction, outcome).name();
+                self.insert_event(&mut sql, Event::new(version, event).named(name).detail(message));
             }
         }
         sql
@@ -88,12 +95,29 @@ impl HistorySql {
     /// Adds to the log of events what a unit has changed in its session, if it has changed something.
     fn insert_session_changes(&self, sql: &mut String, version: &str) {
         let Some(names) = self.dialect.session_changes else { return };
+        self.insert_event_unless(sql, version, SESSION_CHANGED, names, "");
+    }
+
+    /// Adds to the log of events what the catalog shows before a statement, if that could be mistaken for its effects.
+    fn insert_observation(&self, sql: &mut String, version: &str, observation: Option<&Observation>) {
+        let Some(Observation { done, catalog, unaffected }) = observation else { return };
+        let digits = match catalog {
+            Catalog::Digits(digits) => (self.dialect.joined)(digits),
+            Catalog::NotAsked => format!("'{NOT_ASKED}'"),
+            Catalog::Unknown => format!("'{NOT_KNOWN}'"),
+        };
+        let detail = (self.dialect.joined)(&[format!("'{done}:'"), digits]);
+        self.insert_event_unless(sql, version, OBSERVED, &detail, &format!("{done}:{unaffected}"));
+    }
+
+    /// An event whose detail is an expression, unless it is empty or this text.
+    fn insert_event_unless(&self, sql: &mut String, version: &str, event: &str, detail: &str, usual: &str) {
         let HistoryDialect { now, user, names: SystemNames { unequal, .. }, .. } = self.dialect;
         let _ = writeln!(
             sql,
             "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
-             SELECT {}, {}, '{SESSION_CHANGED}', {now}, {user}, {}, '{TOOL}', c.names \
-             FROM (SELECT {names} AS names) AS c WHERE coalesce(c.names, '') {unequal} '';",
+             SELECT {}, {}, '{event}', {now}, {user}, {}, '{TOOL}', c.detail \
+             FROM (SELECT {detail} AS detail) AS c WHERE coalesce(c.detail, '') {unequal} '{usual}';",
             self.table(&self.tables.events),
             self.text(&self.service),
             self.text(version),

@@ -7,6 +7,7 @@ use crate::event::Event;
 use crate::history_change::Elapsed;
 use crate::history_changes;
 use crate::mentions::Mention;
+use crate::observation;
 use crate::step::{self, PreparedStep, StepError, StepRunner};
 use crate::step_errors;
 use migrate_model::atomicity;
@@ -25,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 /// Runs what is left of a script.
 pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Result<(), StepError> {
-    let mut done = runner.step.done;
+    let (mut done, mut number) = (runner.step.done, 0);
     for part in &prepared.plan.parts {
         match part {
             ScriptPart::SessionSettings(statements) => run_settings(runner, prepared, statements.clone(), done).await?,
@@ -33,8 +34,9 @@ pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -
                 return Err(runner.stop_early(prepared, done).await);
             }
             ScriptPart::Segment(segment) => {
-                run_segment(runner, prepared, segment, done).await?;
-                done = segment.unit.done_after;
+                observation::before_segment(runner, prepared, number).await?;
+                run_segment(runner, prepared, segment, number, done).await?;
+                (done, number) = (segment.unit.done_after, number + 1);
                 if !segment.last {
                     prepared.changes.apply_progress(runner.history, done);
                 }
@@ -68,10 +70,13 @@ async fn run_segment(
     runner: &mut StepRunner<'_, '_>,
     prepared: &PreparedStep<'_>,
     segment: &Segment,
+    number: usize,
     done: usize,
 ) -> Result<(), StepError> {
     let change = |elapsed: Elapsed| {
-        if segment.last { prepared.changes.finished(elapsed) } else { prepared.changes.checkpoint(segment.unit.done_after) }
+        let observation = || prepared.observations.with_checkpoint(number + 1);
+        let changes = &prepared.changes;
+        if segment.last { changes.finished(elapsed) } else { changes.checkpoint(segment.unit.done_after, observation()) }
     };
     let is_compared = runner.backend.compares_history();
     let fingerprint = if is_compared { history_changes::fingerprint(runner.history, &runner.step.key) } else { String::new() };

@@ -24,7 +24,11 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
         Object::Index(Some(table), name) => inside("STATISTICS", "INDEX_NAME", table, &name.name),
         Object::Constraint(table, name) => inside("TABLE_CONSTRAINTS", "CONSTRAINT_NAME", table, name),
         Object::Trigger(_, name) => named("TRIGGERS", "TRIGGER", name),
-        Object::Routine(name) => named("ROUTINES", "ROUTINE", name),
+        Object::Function(name) | Object::Procedure(name) => {
+            let kind = if matches!(object, Object::Function(_)) { "'FUNCTION'" } else { "'PROCEDURE'" };
+            let name_of = ("ROUTINE_NAME", history_sql.text(&name.name));
+            exists("ROUTINES", &[("ROUTINE_SCHEMA", schema(name)), name_of, ("ROUTINE_TYPE", kind.to_owned())])
+        }
         Object::Schema(name) => exists("SCHEMATA", &[("SCHEMA_NAME", history_sql.text(name))]),
         Object::Index(None, _) | Object::Type(_) | Object::EnumValue(..) | Object::Extension(_) => None,
     }

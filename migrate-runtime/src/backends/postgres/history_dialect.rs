@@ -31,6 +31,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     since_transaction,
     upsert,
     insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
+    joined: |texts| texts.join(" OPERATOR(pg_catalog.||) "),
     as_text: |expression| format!("CAST({expression} AS pg_catalog.text)"),
     seconds_between: |from, to| {
         // A row can contain the time `infinity`, from which no other can be subtracted.

@@ -125,7 +125,7 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
         Object::Schema(name) => exists(format!("pg_namespace WHERE nspname {equal} {}", history_sql.text(name))),
         Object::Extension(name) => exists(format!("pg_extension WHERE extname {equal} {}", history_sql.text(name))),
         // Several functions with different parameters can have the same name.
-        Object::Routine(_) => None,
+        Object::Function(_) | Object::Procedure(_) => None,
     }
 }
 

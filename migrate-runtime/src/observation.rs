@@ -1,0 +1,190 @@
+//! What the catalog shows before a statement that commits itself. If its outcome must be found out after an interruption, only
+//! what was not there before proves that it took effect.
+
+use crate::backend::{Presence, UnitError};
+use crate::history_change::{Catalog, Observation};
+use crate::step::{PreparedStep, StepError, StepRunner};
+use migrate_model::effect::{self, Effect, Effects, Verb};
+use migrate_model::script::Script;
+use migrate_model::script_plan::{ScriptPart, ScriptPlan};
+use migrate_model::session_effect;
+use migrate_model::statement::Reading;
+
+/// How the catalog is asked before the segments of a script.
+#[derive(Debug, Default)]
+pub struct Observations {
+    segments: Vec<Option<Asking>>,
+}
+
+/// How the catalog is asked before one segment.
+#[derive(Debug)]
+enum Asking {
+    /// In the transaction that records what is done before it.
+    WithCheckpoint(Observation),
+    /// After the settings between that checkpoint and the segment, because they decide what the names mean; or by a query that can
+    /// fail, which must not take the checkpoint with it.
+    Before {
+        effects: Vec<Effect>,
+        /// How many statements are done before it.
+        done: usize,
+        /// Whether settings precede it.
+        after_settings: bool,
+    },
+}
+
+/// The effects by which the outcome of a statement is found out. `None` if it commits with its checkpoint, or they are not known.
+pub fn watched_effects(part: &ScriptPart, script: &Script, reading: Reading<'_>) -> Option<Vec<Effect>> {
+    let ScriptPart::Segment(segment) = part else { return None };
+    if segment.in_transaction || segment.unit.statements.len() != 1 {
+        return None;
+    }
+    match effect::read(script.statements[segment.unit.statements.start].sql(&script.text), reading.dialect) {
+        Effects::Known(effects) => Some(effects),
+        Effects::Unknown => None,
+    }
+}
+
+/// Has the object the state already that the statement gives it?
+pub fn is_achieved(effect: &Effect, presence: Presence) -> bool {
+    match effect.verb {
+        Verb::Creates if presence == Presence::Invalid => !matches!(effect.object, effect::Object::Index(..)),
+        Verb::Creates | Verb::Validates => presence == Presence::Present,
+        Verb::Drops => presence == Presence::Absent,
+    }
+}
+
+/// The digits of objects of which none is as the statement would make it.
+fn unaffected(effects: &[Effect]) -> String {
+    let presence = |effect: &Effect| match effect.verb {
+        Verb::Creates => Presence::Absent,
+        Verb::Drops => Presence::Present,
+        Verb::Validates => Presence::Invalid,
+    };
+    effects.iter().map(|effect| presence(effect).digit()).collect()
+}
+
+impl Observations {
+    /// Of a script that does not run in one transaction.
+    pub fn of_plan(runner: &StepRunner<'_, '_>, plan: &ScriptPlan, script: &Script, sets_role: bool) -> Self {
+        if plan.atomic {
+            return Observations::default();
+        }
+        let mut segments = Vec::new();
+        let mut done = runner.step.done;
+        let (mut after_settings, mut names_change) = (false, false);
+        for part in &plan.parts {
+            match part {
+                ScriptPart::SessionSettings(statements) => {
+                    after_settings = true;
+                    let sql = |at: usize| script.statements[at].sql(&script.text);
+                    names_change |= statements.clone().any(|at| session_effect::decides_names(sql(at), runner.reading.dialect));
+                }
+                ScriptPart::Segment(segment) => {
+                    let effects = watched_effects(part, script, runner.reading).filter(|effects| !effects.is_empty());
+                    segments.push(effects.map(|effects| {
+                        let digits = if names_change || sets_role { None } else { digits_sql(runner, &effects) };
+                        match digits {
+                            Some(digits) => {
+                                let unaffected = unaffected(&effects);
+                                Asking::WithCheckpoint(Observation { done, catalog: Catalog::Digits(digits), unaffected })
+                            }
+                            None => Asking::Before { effects, done, after_settings },
+                        }
+                    }));
+                    done = segment.unit.done_after;
+                    (after_settings, names_change) = (false, false);
+                }
+            }
+        }
+        Observations { segments }
+    }
+
+    /// What the checkpoint before a segment records.
+    pub fn with_checkpoint(&self, segment: usize) -> Option<Observation> {
+        match self.segments.get(segment)?.as_ref()? {
+            Asking::WithCheckpoint(observation) => Some(observation.clone()),
+            Asking::Before { done, .. } => Some(of(*done, Catalog::NotAsked)),
+        }
+    }
+
+    /// Whether the first segment can be asked about before its start is recorded, which saves a transaction.
+    fn effects_at_start(&self) -> Option<(&[Effect], usize)> {
+        match self.segments.first()?.as_ref()? {
+            Asking::Before { effects, done, after_settings: false } => Some((effects, *done)),
+            _ => None,
+        }
+    }
+
+    fn effects_before(&self, segment: usize) -> Option<(&[Effect], usize)> {
+        match self.segments.get(segment)?.as_ref()? {
+            Asking::Before { effects, done, after_settings } if segment > 0 || *after_settings => Some((effects, *done)),
+            _ => None,
+        }
+    }
+}
+
+/// An observation that is always written.
+fn of(done: usize, catalog: Catalog) -> Observation {
+    Observation { done, catalog, unaffected: String::new() }
+}
+
+/// The presence of each object as SQL that cannot fail; `None` if there is none.
+fn digits_sql(runner: &StepRunner<'_, '_>, effects: &[Effect]) -> Option<Vec<String>> {
+    effects.iter().map(|effect| runner.backend.presence_sql(runner.history_sql, &effect.object)).collect()
+}
+
+/// What the record of the start says.
+///
+/// # Errors
+/// When the connection is lost.
+pub async fn at_start(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Result<Option<Observation>, UnitError> {
+    match prepared.observations.effects_at_start() {
+        Some((effects, done)) => ask(runner, effects, done).await,
+        None => Ok(prepared.observations.with_checkpoint(0)),
+    }
+}
+
+/// Asks before a segment and records the answer, unless that is done.
+///
+/// # Errors
+/// When the connection is lost, or the answer cannot be recorded.
+pub async fn before_segment(
+    runner: &mut StepRunner<'_, '_>,
+    prepared: &PreparedStep<'_>,
+    segment: usize,
+) -> Result<(), StepError> {
+    let Some((effects, done)) = prepared.observations.effects_before(segment) else { return Ok(()) };
+    let outcome = match ask(runner, effects, done).await {
+        // It takes the place of what the checkpoint says.
+        Ok(Some(Observation { catalog, .. })) => {
+            let change = prepared.changes.observed(of(done, catalog));
+            let written = runner.backend.write_during_script(runner.history_sql, &change).await;
+            written.map_err(|error| {
+                if error.is_connection_lost() { UnitError::ConnectionLost(error) } else { UnitError::NotStarted(error) }
+            })
+        }
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(error) => Err(runner.fail(error, prepared, done).await),
+    }
+}
+
+/// Asks the catalog. `None` if it cannot tell.
+async fn ask(runner: &mut StepRunner<'_, '_>, effects: &[Effect], done: usize) -> Result<Option<Observation>, UnitError> {
+    let mut digits = Vec::new();
+    for effect in effects {
+        match runner.backend.presence(runner.history_sql, &[], &effect.object).await {
+            Ok(Some(presence)) => digits.push(format!("'{}'", presence.digit())),
+            Ok(None) => return Ok(None),
+            Err(error) if error.is_connection_lost() => return Err(UnitError::ConnectionLost(error)),
+            Err(error) => {
+                tracing::debug!(message = error.message, "the catalog cannot be asked before a statement");
+                return Ok(Some(of(done, Catalog::Unknown)));
+            }
+        }
+    }
+    Ok(Some(Observation { done, catalog: Catalog::Digits(digits), unaffected: unaffected(effects) }))
+}

@@ -1,0 +1,167 @@
+//! A statement that commits itself, of an object that is there already, or is not there any more: a run that is interrupted at any
+//! message, and then repeated, ends as one that is not interrupted. What was there before the statement does not prove that it ran.
+
+use migrate_runtime::Migrator;
+use migrate_tests::{Disconnect, Kind, Proxy, TestDatabase, TestFolder};
+
+struct Case {
+    kind: Kind,
+    /// What exists before.
+    before: &'static str,
+    up: &'static str,
+    /// Whether an uninterrupted run is completed.
+    succeeds: bool,
+}
+
+const fn fails(kind: Kind, before: &'static str, up: &'static str) -> Case {
+    Case { kind, before, up, succeeds: false }
+}
+
+const fn succeeds(kind: Kind, before: &'static str, up: &'static str) -> Case {
+    Case { kind, before, up, succeeds: true }
+}
+
+const MARIADB: &[Case] = &[
+    fails(Kind::MariaDb, "CREATE TABLE u (old int)", "CREATE TABLE u (id int);\nCREATE TABLE w (id int);"),
+    fails(Kind::MariaDb, "CREATE TABLE t (a int)", "ALTER TABLE t ADD COLUMN a text;\nCREATE TABLE w (id int);"),
+    fails(Kind::MariaDb, "CREATE TABLE t (a int)", "DROP TABLE missing;\nCREATE TABLE w (id int);"),
+    fails(
+        Kind::MariaDb,
+        "CREATE TABLE t (a int, b int, KEY i (b))",
+        "CREATE TABLE v (id int);\nCREATE INDEX i ON t (a);\nCREATE TABLE w (id int);",
+    ),
+    fails(
+        Kind::MariaDb,
+        "CREATE TABLE t (a int)",
+        "ALTER TABLE t ADD COLUMN b int;\nALTER TABLE t DROP COLUMN c;\nCREATE TABLE w (id int);",
+    ),
+    fails(
+        Kind::MariaDb,
+        "CREATE DATABASE {name}_b; CREATE TABLE {name}_b.u (old int)",
+        "CREATE TABLE u (id int);\nUSE {name}_b;\nCREATE TABLE u (id int);",
+    ),
+    fails(Kind::MariaDb, "CREATE TABLE v (old int)", "INSERT INTO v VALUES (1);\nCREATE VIEW v AS SELECT 1;"),
+    succeeds(
+        Kind::MariaDb,
+        "CREATE TABLE u (old int)",
+        "DROP TABLE IF EXISTS u;\nCREATE TABLE u (id int);\nDROP TABLE IF EXISTS x;\nCREATE TABLE IF NOT EXISTS u (x int);",
+    ),
+    succeeds(
+        Kind::MariaDb,
+        "CREATE TABLE t (a int)",
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS a int, ADD COLUMN b int;\nINSERT INTO t (b) VALUES (1);",
+    ),
+    succeeds(
+        Kind::MariaDb,
+        "CREATE FUNCTION p() RETURNS int RETURN 1",
+        "CREATE PROCEDURE p() SELECT 1;\nDROP FUNCTION p;\nCREATE TABLE w (id int);",
+    ),
+    succeeds(
+        Kind::MariaDb,
+        "CREATE TABLE t (a int)",
+        "RENAME TABLE t TO r;\nCREATE TABLE t (b int);\nALTER TABLE t RENAME TO s;\nCREATE TABLE t (c int);",
+    ),
+];
+
+const POSTGRES: &[Case] = &[
+    fails(
+        Kind::Postgres,
+        "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (b)",
+        "CREATE INDEX CONCURRENTLY i ON t (a);\nCREATE TABLE w (id int);",
+    ),
+    fails(
+        Kind::Postgres,
+        "CREATE TABLE t (a int)",
+        "CREATE TABLE made (id int);\nDROP INDEX CONCURRENTLY missing;\nCREATE TABLE w (id int);",
+    ),
+    fails(
+        Kind::Postgres,
+        "CREATE SCHEMA app; CREATE TABLE app.t (a int, b int); CREATE INDEX i ON app.t (b); CREATE TABLE t (a int)",
+        "SET search_path = app;\nCREATE INDEX CONCURRENTLY i ON t (a);\nCREATE TABLE w (id int);",
+    ),
+    succeeds(
+        Kind::Postgres,
+        "CREATE SCHEMA app; CREATE TABLE app.t (a int, b int); CREATE TABLE t (a int, b int); CREATE INDEX i ON t (b)",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);\nSET search_path = app;\n\
+         CREATE INDEX CONCURRENTLY i ON t (a);\nDROP INDEX CONCURRENTLY IF EXISTS public.i;\nCREATE TABLE w (id int);",
+    ),
+];
+
+/// The schema, without the history.
+async fn schema(database: &TestDatabase, kind: Kind) -> Vec<String> {
+    let columns = "SELECT concat(table_schema, '.', table_name, '.', column_name, ' ', data_type) AS line \
+                   FROM information_schema.columns";
+    let own = match kind {
+        Kind::Postgres => "table_schema IN ('public', 'app')",
+        _ => "table_schema = DATABASE()",
+    };
+    let mut lines = database
+        .rows(&format!(
+            "{columns} WHERE {own} AND table_name NOT LIKE 'migration%' AND table_name <> 'schema_versions' ORDER BY 1"
+        ))
+        .await;
+    if kind == Kind::Postgres {
+        let indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname IN ('public', 'app') \
+                       AND tablename NOT LIKE 'migration%' AND tablename <> 'schema_versions' ORDER BY 1";
+        lines.extend(database.rows(indexes).await);
+    }
+    // The name of the database is not the same each time.
+    let name = database.url.rsplit_once('/').expect("a URL with a database").1;
+    lines.into_iter().map(|line| line.replace(name, "db")).collect()
+}
+
+/// Interrupts a run after each message, from the record of its start.
+async fn interrupted_anywhere(case: &Case) {
+    let Case { kind, before, up, succeeds } = *case;
+    let start = async || {
+        let database = TestDatabase::new(kind).await;
+        let name = database.url.rsplit_once('/').expect("a URL with a database").1;
+        database.execute(&before.replace("{name}", name)).await;
+        let up = format!("-- migrate: no-transaction\n{}", up.replace("{name}", name));
+        let folder = TestFolder::new(&[("001_a.up.sql", &up)]);
+        (Migrator::new(folder.set(kind.dialect())), database)
+    };
+    let (migrator, database) = start().await;
+    let proxy = Proxy::before(kind, &database.url).await;
+    assert_eq!(migrator.run(&proxy.url).await.is_ok(), succeeds, "{up}");
+    let (expected, history) = (schema(&database, kind).await, database.history().await);
+    let texts = proxy.texts();
+    let first = texts.iter().position(|text| text.contains("'started'")).expect("a record of the start");
+    end(database, before).await;
+    let mut interruptions = 0;
+    for at in first + 1..=texts.len() {
+        let (migrator, database) = start().await;
+        let proxy = Proxy::disconnecting(kind, &database.url, at, Disconnect::After).await;
+        let interrupted = migrator.run(&proxy.url).await;
+        interruptions += usize::from(proxy.is_disconnected());
+        let what = format!("{up}\nmessage {at}: {}", texts.get(at - 1).map_or("", |text| text));
+        let again = migrator.run(&database.url).await;
+        assert_eq!(again.is_ok(), succeeds, "{what}\n{interrupted:?}\n{again:?}");
+        assert_eq!(schema(&database, kind).await, expected, "{what}");
+        assert_eq!(database.history().await, history, "{what}");
+        end(database, before).await;
+    }
+    assert!(interruptions >= 4, "{interruptions} of {} messages: {up}", texts.len());
+}
+
+async fn end(database: TestDatabase, before: &str) {
+    if before.contains("{name}_b") {
+        let name = database.url.rsplit_once('/').expect("a URL with a database").1.to_owned();
+        database.execute(&format!("DROP DATABASE {name}_b")).await;
+    }
+    database.drop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_mariadb() {
+    for case in MARIADB {
+        interrupted_anywhere(case).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres() {
+    for case in POSTGRES {
+        interrupted_anywhere(case).await;
+    }
+}
