@@ -115,6 +115,10 @@ fn of_file(
                 "write the value itself, or `\\$` for a dollar sign. Environment variables are not substituted, because this file would then send their values to the server that it specifies",
             )
         }
+        BadValue::TooLong(line) => {
+            CommandError::usage(format!("the value in line {line} of {place} is too long: it has more than 64 KiB, or the variables in the values of the file add more than 4 MiB"))
+                .help("shorten the value")
+        }
         BadValue::Unreadable(line) => CommandError::usage(format!("cannot parse line {line} of {place}"))
             .help("write the line as `NAME=value`; put a value that contains blanks, quotes or `#` between single quotes: `NAME='value'`"),
     })?;

@@ -8,6 +8,12 @@ use std::collections::HashMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
+/// No value that is used is longer (bytes). A value may contain others, so its length is not limited by that of the file.
+const MAX_VALUE: usize = 64 << 10;
+
+/// The variables in all values of a file may add so many bytes.
+const MAX_SUBSTITUTED: usize = 4 << 20;
+
 /// The variables of a file. Errors of a value are reported when it is needed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct EnvFile {
@@ -21,13 +27,17 @@ pub enum BadValue {
     UnknownVariable(usize),
     /// This line, from 1, is not `NAME=value`.
     Unreadable(usize),
+    /// It is longer than 64 KiB, with the values of the variables in it, which end in this line, from 1; or those of the whole file
+    /// are longer than 4 MiB.
+    TooLong(usize),
 }
 
 impl EnvFile {
     /// Parses a file. Lines that cannot be parsed are skipped, and so is what an opening quote that is never closed may span.
     pub fn parse(text: &str) -> Self {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text).replace("\r\n", "\n");
-        let mut parser = EnvParser { letters: text.chars().peekable(), line: 1, values: HashMap::new(), name: None };
+        let mut parser =
+            EnvParser { letters: text.chars().peekable(), line: 1, values: HashMap::new(), name: None, substituted: 0 };
         loop {
             parser.skip_while(char::is_whitespace);
             if parser.letters.peek().is_none() {
@@ -62,6 +72,8 @@ struct EnvParser<'a> {
     values: HashMap<String, Result<String, BadValue>>,
     /// The variable that the current line sets, once it is known.
     name: Option<String>,
+    /// How many bytes variables have added.
+    substituted: usize,
 }
 
 impl EnvParser<'_> {
@@ -99,7 +111,10 @@ impl EnvParser<'_> {
         self.name = Some(name.clone()).filter(|name| !self.values.contains_key(name) || self.letters.peek() == Some(&'='));
         self.letters.next_if_eq(&'=')?;
         self.skip_while(is_blank);
-        let value = self.value()?;
+        let value = match self.value()? {
+            Ok(value) if value.len() > MAX_VALUE => Err(BadValue::TooLong(self.line)),
+            value => value,
+        };
         self.values.insert(name, value);
         Some(())
     }
@@ -183,7 +198,14 @@ impl EnvParser<'_> {
         }
         match self.values.get(&name) {
             Some(Ok(other)) => {
-                let _ = value.as_mut().map(|value| value.push_str(other));
+                self.substituted += other.len();
+                match value {
+                    Ok(text) if self.substituted <= MAX_SUBSTITUTED && text.len() + other.len() <= MAX_VALUE => {
+                        text.push_str(other)
+                    }
+                    Ok(_) => *value = Err(BadValue::TooLong(self.line)),
+                    Err(_) => {}
+                }
             }
             Some(Err(bad)) => *value = Err(*bad),
             None => *value = Err(BadValue::UnknownVariable(self.line)),
@@ -238,6 +260,28 @@ mod tests {
         }
         assert_eq!(value("Y=$HOME\nX=1"), Ok(Some("1".to_owned())));
         assert_eq!(value("A=1\nX=\"\n$HOME\""), Err(BadValue::UnknownVariable(3)));
+    }
+
+    /// Each value is twice as long as the one before; or a long one is in many values; or in one, many times.
+    #[test]
+    fn values_have_a_limit() {
+        let doubled: String = (0..60).map(|at| format!("V{}=$V{at}$V{at}\n", at + 1)).collect();
+        let long = format!("V0={}\n", "x".repeat(500 << 10));
+        let many: String = (0..20_000).map(|at| format!("B{at}=$A\n")).collect();
+        for (text, line) in [
+            (format!("V0=xx\n{doubled}X=$V60"), 17),
+            (format!("V0=xx\n{doubled}X=$V61"), 62),
+            (format!("{long}X=$V0"), 1),
+            (format!("A={}\n{many}X=$A", "x".repeat(60_000)), 20_002),
+            (format!("A={}\nX={}", "x".repeat(60_000), "$A".repeat(100_000)), 2),
+        ] {
+            let file = EnvFile::parse(&text);
+            let sum: usize = file.values.values().flatten().map(String::len).sum();
+            assert!(sum <= 6 << 20, "{sum}");
+            let is_expected = matches!(file.get("X"), Err(BadValue::TooLong(at) | BadValue::UnknownVariable(at)) if at == line);
+            assert!(is_expected, "{line}: {:?}", file.get("X").map(drop));
+        }
+        assert_eq!(value(&format!("{long}{doubled}X=1")), Ok(Some("1".to_owned())));
     }
 
     #[test]

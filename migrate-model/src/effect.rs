@@ -43,6 +43,8 @@ pub enum Object {
     Constraint(Name, String),
     /// The table, if the statement contains it, and the trigger.
     Trigger(Option<Name>, Name),
+    /// The table and its partition (PostgreSQL).
+    Partition(Name, Name),
     /// A type or a domain.
     Type(Name),
     /// The enumerated type and the value.
@@ -66,6 +68,7 @@ impl fmt::Display for Object {
             Object::Index(_, name) => write!(f, "index `{name}`"),
             Object::Constraint(table, name) => write!(f, "constraint `{name}` of `{table}`"),
             Object::Trigger(_, name) => write!(f, "trigger `{name}`"),
+            Object::Partition(table, name) => write!(f, "partition `{name}` of `{table}`"),
             Object::Type(name) => write!(f, "type `{name}`"),
             Object::EnumValue(name, value) => write!(f, "value '{value}' of `{name}`"),
             Object::Function(name) => write!(f, "function `{name}`"),
@@ -262,6 +265,9 @@ fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
             ActionKind::RenameColumn { from, to } => effects.extend([drops(column(from)), creates(column(to))]),
             ActionKind::RenameConstraint { from, to } => effects.extend([drops(constraint(from)), creates(constraint(to))]),
             ActionKind::RenameIndex { from, to } => effects.extend([drops(index(from)), creates(index(to))]),
+            ActionKind::Detach { partition, concurrently: true, .. } => {
+                effects.push(drops(Object::Partition(table.clone(), partition.clone())));
+            }
             // A second run changes nothing.
             ActionKind::SetType { using: None, .. }
             | ActionKind::SetDefault { .. }

@@ -370,8 +370,6 @@ pub struct UnitRun<'a> {
     pub since: std::time::Instant,
     /// Whether this is the last unit of its script, so that the session can be reset after it.
     pub last: bool,
-    /// Whether an earlier run has started the script, so that a failed statement may have left something.
-    pub resuming: bool,
     /// The strongest effect that the script has on its session.
     pub session_effect: SessionEffect,
     /// What each statement of the script does to its session, as far as its text shows it.

@@ -22,7 +22,7 @@ use crate::shared_set::SharedSet;
 use crate::status_report::{Activity, StatusReport};
 use crate::stop_signal::StopSignal;
 use crate::stored_scripts::StoredScripts;
-use crate::summary::{self, Currency};
+use crate::summary::{self, Currency, SummaryState};
 use crate::trust::{self, Purpose};
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::history::{History, Record};
@@ -233,10 +233,19 @@ impl Migrator {
         let history = recorded.history.clone().unwrap_or_default();
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, &self.set).await?;
         let mut neighbors = recorded.neighbors.clone();
-        if compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied) {
-            let completeness = completeness::completeness(&mut *backend, &history_sql, &recorded).await;
-            neighbors.extend(completeness.map_err(|error| error.into_history_error("cannot read the history"))?.lost());
+        let is_pending = compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied);
+        let read_error = |error: BackendError| error.into_history_error("cannot read the history");
+        match completeness::completeness(&mut *backend, &history_sql, &recorded).await {
+            Ok(completeness) => neighbors.extend(completeness.lost()),
+            // Without a pending migration, who may only read the records needs no other table.
+            Err(error) if is_pending || !error.lacks_privilege() => return Err(read_error(error)),
+            Err(_) => {}
         }
+        let summary = match summary::state(&mut *backend, &history_sql, &history).await {
+            Ok(summary) => summary,
+            Err(error) if error.is_connection_lost() => return Err(read_error(error)),
+            Err(_) => SummaryState::OfRecords,
+        };
         let problems = trust::findings(&mut *backend, &history_sql, Purpose::Writing).await;
         let problems = problems.map_err(|error| error.into_history_error("cannot read the system catalog"))?;
         neighbors.extend(problems);
@@ -246,7 +255,8 @@ impl Migrator {
         engine::release_clean(backend, &history_sql).await;
         let policy = self.options.policy(&self.set);
         Ok(StatusReport::new(self.set.clone(), policy, has_tables, history, interrupted, others)
-            .with_surroundings(neighbors, activity, writers))
+            .with_surroundings(neighbors, activity, writers)
+            .with_summary(summary))
     }
 
     /// A connection to read with. The place of the history may depend on `session`: SQLite attaches files there.
@@ -341,6 +351,14 @@ impl Migrator {
         self.change_history(database, Correction::AcceptRecords).await
     }
 
+    /// Writes the row of this service in `schema_versions` again, if it is not that of the records. Runs nothing.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or the history cannot be read or written.
+    pub async fn repair_summary<'c>(&self, database: impl Database<'c>) -> Result<(), Error> {
+        self.change_history(database, Correction::Summary).await
+    }
+
     /// Writes one change of the history under the lock, and runs nothing.
     async fn change_history<'c>(&self, database: impl Database<'c>, correction: Correction) -> Result<(), Error> {
         let mut backend = database.open(self.open_options(false)).await?;
@@ -383,6 +401,7 @@ impl Migrator {
                 lost = versions.map_err(read_error)?;
                 history_changes::records_accepted(&history, &lost)
             }
+            Correction::Summary => history_changes::summarized(&history),
             Correction::Repair(key) => history_changes::repaired(&self.set, &history, key).ok_or_else(|| cannot_repair(key))?,
         };
         let has_all_tables = completeness::has_all_tables(backend, history_sql).await;
@@ -395,7 +414,7 @@ impl Migrator {
             Ok(()) => Ok(()),
             Err(UnitError::HistoryChanged) => Err(match correction {
                 Correction::Resolve { key, .. } => cannot_resolve(&key, CannotResolve::ChangedSince),
-                Correction::Repair(_) | Correction::AcceptRecords => history_changed(),
+                Correction::Repair(_) | Correction::AcceptRecords | Correction::Summary => history_changed(),
             }),
             Err(
                 UnitError::NotStarted(error)
@@ -448,6 +467,7 @@ enum Correction {
     },
     Repair(MigrationKey),
     AcceptRecords,
+    Summary,
 }
 
 impl Correction {
@@ -455,7 +475,7 @@ impl Correction {
     fn key(&self) -> Option<&MigrationKey> {
         match self {
             Correction::Resolve { key, .. } | Correction::Repair(key) => Some(key),
-            Correction::AcceptRecords => None,
+            Correction::AcceptRecords | Correction::Summary => None,
         }
     }
 }

@@ -214,6 +214,7 @@ fn describe(presence: Presence, object: &Object) -> &'static str {
         (Presence::Absent, _) => "does not exist",
         (Presence::Present, _) => "exists",
         (Presence::Invalid, Object::Index(..)) => "is invalid",
+        (Presence::Invalid, Object::Partition(..)) => "is pending detach",
         (Presence::Invalid, _) => "exists but is not validated",
     }
 }

@@ -7,6 +7,7 @@ use crate::first_run;
 use crate::history_writers::HistoryWriters;
 use crate::recovery::InterruptedMigration;
 use crate::shared_set::SharedSet;
+use crate::summary::SummaryState;
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::dialect::Dialect;
 use migrate_model::divergence::Divergence;
@@ -43,6 +44,7 @@ pub struct StatusReport {
     neighbors: Vec<Finding>,
     activity: Activity,
     writers: HistoryWriters,
+    summary: SummaryState,
 }
 
 impl StatusReport {
@@ -71,12 +73,24 @@ impl StatusReport {
             neighbors: Vec::new(),
             activity: Activity::Unknown,
             writers: HistoryWriters::Unknown,
+            summary: SummaryState::OfRecords,
         }
     }
 
     /// Adds what the first run of the service would find, and whether a process runs migrations.
     pub(crate) fn with_surroundings(self, neighbors: Vec<Finding>, activity: Activity, writers: HistoryWriters) -> Self {
         StatusReport { neighbors, activity, writers, ..self }
+    }
+
+    /// Adds whether the row in `schema_versions` is that of the records.
+    pub(crate) fn with_summary(self, summary: SummaryState) -> Self {
+        StatusReport { summary, ..self }
+    }
+
+    /// Whether the row in `schema_versions` is not that of the records, although no records are lost. Nothing depends on it;
+    /// [`Migrator::repair_summary`](crate::Migrator::repair_summary) and runs write it again.
+    pub fn has_other_summary(&self) -> bool {
+        self.summary == SummaryState::Other && !self.has_lost_records()
     }
 
     /// Who may write the records of the history, and so the SQL that a revert runs where no file contains it.

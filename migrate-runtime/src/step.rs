@@ -86,8 +86,6 @@ pub struct PreparedStep<'p> {
     pub lock_timeout_handling: LockTimeoutHandling,
     /// How long the script may take.
     pub timeout: Duration,
-    /// Whether an earlier run has started it, so that something of it may be left over.
-    pub resuming: bool,
     /// What the script names that matters to the engine.
     pub mentions: Mentions,
     /// The custom settings that the script reads: no catalog lists them.
@@ -200,7 +198,6 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             lock_timeout,
             lock_timeout_handling,
             timeout,
-            resuming,
             mentions,
             custom_settings,
             script,

@@ -83,6 +83,50 @@ async fn tally(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Op
     }))
 }
 
+/// Whether the stored summary is that of the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SummaryState {
+    /// It is; or there is none, and no record.
+    OfRecords,
+    /// It is another one, or was not asked for.
+    Other,
+}
+
+/// The row of a service in `schema_versions`; all empty if there is none.
+#[derive(Debug, Default)]
+struct StoredSummary {
+    digest: String,
+    count: String,
+    version: String,
+}
+
+impl StoredSummary {
+    async fn read(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Self, BackendError> {
+        let rows = session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_summary()).await?;
+        let mut columns =
+            rows.and_then(|rows| rows.into_iter().next()).unwrap_or_default().into_iter().map(Option::unwrap_or_default);
+        let mut column = || columns.next().unwrap_or_default();
+        Ok(StoredSummary { digest: column(), count: column(), version: column() })
+    }
+
+    fn is_of(&self, history: &History) -> bool {
+        let latest = history.latest_applied().map_or("", |record| record.key.as_str());
+        let count = history.applied().count();
+        // A service that has applied nothing may have no row.
+        let is_count = self.count.parse() == Ok(count) || count == 0 && self.count.is_empty();
+        self.digest == digest_text(history) && is_count && self.version == latest
+    }
+}
+
+/// Compares the stored summary with the records.
+///
+/// # Errors
+/// When the server rejects the query, or the connection is lost.
+pub async fn state(backend: &mut dyn Backend, history_sql: &HistorySql, history: &History) -> Result<SummaryState, BackendError> {
+    let is_of_records = StoredSummary::read(backend, history_sql).await?.is_of(history);
+    Ok(if is_of_records { SummaryState::OfRecords } else { SummaryState::Other })
+}
+
 /// Writes the summary again if it is not that of the records. Only a run without pending migrations needs this: every step of
 /// another one writes it.
 ///
@@ -90,20 +134,17 @@ async fn tally(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Op
 /// When the history cannot be read, or the connection is lost.
 pub async fn correct(backend: &mut dyn Backend, history_sql: &HistorySql, known: &History) -> Result<(), Error> {
     let error = |error: BackendError| error.into_history_error("cannot read the history");
-    let stored =
-        session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_digest()).await.map_err(error)?;
-    let stored = stored.and_then(session::first);
-    if stored.as_deref().unwrap_or_default() == digest_text(known) {
+    let stored = StoredSummary::read(backend, history_sql).await.map_err(error)?;
+    if stored.is_of(known) {
         return Ok(());
     }
     // The row was read before the records, so that a change of another process in between is not overwritten.
     let Some(history) = session::history(backend, history_sql, None).await? else { return Ok(()) };
-    let stored = stored.unwrap_or_default();
-    if stored == digest_text(&history) {
+    if stored.is_of(&history) {
         return Ok(());
     }
     tracing::warn!(service = history_sql.service(), "the summary of the history does not match its records; writing it again");
-    let fingerprint = format!("{stored}/");
+    let fingerprint = format!("{}/", stored.digest);
     let expected = Expected { version: "", fingerprint: &fingerprint };
     match backend.write_if_unchanged(history_sql, &history_changes::summarized(&history), expected).await {
         Ok(()) | Err(UnitError::HistoryChanged) => Ok(()),

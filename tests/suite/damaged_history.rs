@@ -91,3 +91,56 @@ async fn a_checksum_that_is_none() {
         }
     }
 }
+
+/// `repair` mends a summary that is not that of the records, and says so where records were lost; afterwards, `down` works.
+#[tokio::test]
+async fn a_summary_of_other_records_is_repaired() {
+    for kind in [Kind::Postgres, Kind::MariaDb, Kind::Sqlite] {
+        for (change, is_lost) in [
+            ("UPDATE schema_versions SET applied_count = applied_count + 1", true),
+            ("UPDATE schema_versions SET applied_count = 1, version = '001'", false),
+            ("UPDATE schema_versions SET digest = 'deadbeef'", false),
+            ("UPDATE schema_versions SET version = NULL", false),
+            ("DELETE FROM schema_versions", false),
+            ("DELETE FROM migration_records WHERE version = '002'", true),
+        ] {
+            let database = TestDatabase::new(kind).await;
+            let files = [("001_a", "a"), ("002_b", "b")].map(|(file, table)| {
+                [
+                    (format!("{file}.up.sql"), format!("CREATE TABLE {table} (id int);")),
+                    (format!("{file}.down.sql"), format!("DROP TABLE {table};")),
+                ]
+            });
+            let files: Vec<(&str, &str)> = files.iter().flatten().map(|(name, sql)| (&**name, &**sql)).collect();
+            let folder = TestFolder::new(&files);
+            folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
+            let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+            binary.ok(&["up"]);
+            let summary =
+                async || database.rows("SELECT concat(version, '/', applied_count, '/', digest) FROM schema_versions").await;
+            let expected = summary().await;
+            database.execute(change).await;
+            if change.contains("migration_records") {
+                folder.remove("migrations/002_b.up.sql");
+                folder.remove("migrations/002_b.down.sql");
+            }
+            let what = format!("{kind:?} {change}");
+            let status = binary.run(&["status"]);
+            assert_eq!(format!("{}{}", status.stdout, status.stderr).contains("records-lost"), is_lost, "{what} {status:?}");
+            if is_lost {
+                let outcome = binary.run(&["down", "--yes"]);
+                assert!(outcome.code == 5 && outcome.stderr.contains("cargo migrate repair"), "{what} {outcome:?}");
+                assert_eq!(binary.run(&["repair"]).code, 2, "without an answer: {what}");
+            }
+            let outcome = binary.ok(&["repair", "--yes"]);
+            assert!(outcome.stderr.contains("Repaired"), "{what} {outcome:?}");
+            if !change.contains("migration_records") {
+                assert_eq!(summary().await, expected, "{what}");
+            }
+            let outcome = binary.ok(&["repair", "--yes"]);
+            assert!(outcome.stderr.contains("nothing to repair"), "{what} {outcome:?}");
+            binary.ok(&["down", "--all", "--yes"]);
+            database.drop().await;
+        }
+    }
+}

@@ -79,6 +79,23 @@ const POSTGRES: &[Case] = &[
         "CREATE SCHEMA app; CREATE TABLE app.t (a int, b int); CREATE INDEX i ON app.t (b); CREATE TABLE t (a int)",
         "SET search_path = app;\nCREATE INDEX CONCURRENTLY i ON t (a);\nCREATE TABLE w (id int);",
     ),
+    fails(
+        Kind::Postgres,
+        "CREATE TABLE e (id int) PARTITION BY RANGE (id); CREATE TABLE e1 PARTITION OF e FOR VALUES FROM (1) TO (2); \
+         CREATE TABLE f (id int)",
+        "CREATE TABLE made (id int);\nALTER TABLE e DETACH PARTITION missing CONCURRENTLY;\nCREATE TABLE w (id int);",
+    ),
+    fails(
+        Kind::Postgres,
+        "CREATE TABLE e (id int) PARTITION BY RANGE (id); CREATE TABLE e1 (id int)",
+        "ALTER TABLE e DETACH PARTITION e1 CONCURRENTLY;\nCREATE TABLE w (id int);",
+    ),
+    succeeds(
+        Kind::Postgres,
+        "CREATE TABLE e (id int) PARTITION BY RANGE (id); CREATE TABLE e1 PARTITION OF e FOR VALUES FROM (1) TO (2); \
+         CREATE TABLE e2 PARTITION OF e FOR VALUES FROM (2) TO (3)",
+        "ALTER TABLE e DETACH PARTITION e1 CONCURRENTLY;\nALTER TABLE e DETACH PARTITION e2 CONCURRENTLY;",
+    ),
     succeeds(
         Kind::Postgres,
         "CREATE SCHEMA app; CREATE TABLE app.t (a int, b int); CREATE TABLE t (a int, b int); CREATE INDEX i ON t (b)",
@@ -104,6 +121,9 @@ async fn schema(database: &TestDatabase, kind: Kind) -> Vec<String> {
         let indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname IN ('public', 'app') \
                        AND tablename NOT LIKE 'migration%' AND tablename <> 'schema_versions' ORDER BY 1";
         lines.extend(database.rows(indexes).await);
+        lines.extend(
+            database.rows("SELECT concat(inhparent::regclass, ' ', inhrelid::regclass) FROM pg_inherits ORDER BY 1").await,
+        );
     }
     // The name of the database is not the same each time.
     let name = database.url.rsplit_once('/').expect("a URL with a database").1;

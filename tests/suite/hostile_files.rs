@@ -64,6 +64,35 @@ fn what_is_not_a_regular_file_is_not_read() {
     }
 }
 
+/// SQLite opens files beside the database, and waits for the other end of a pipe.
+#[test]
+fn a_pipe_beside_a_database_is_not_opened() {
+    for suffix in ["", "-journal", "-wal", "-shm"] {
+        for linked in [false, true] {
+            let (folder, binary) = project();
+            let beside = folder.path().join(format!("repository/app.db{suffix}"));
+            let target = folder.path().join("repository/target");
+            binary.ok(&["up", "--database-url", "sqlite:app.db"]);
+            if suffix.is_empty() {
+                fs::remove_file(&beside).unwrap();
+            }
+            if linked {
+                make_pipe(&target);
+                symlink("target", &beside).unwrap();
+            } else {
+                make_pipe(&beside);
+            }
+            for command in
+                [&["up"][..], &["status"], &["verify"], &["plan"], &["wait", "--timeout", "100ms"], &["down"], &["db", "create"]]
+            {
+                let outcome = binary.run(&[command, &["--database-url", "sqlite:app.db"]].concat());
+                let is_refused = outcome.code > 0 && outcome.stderr.contains("is not a regular file");
+                assert!(is_refused, "{suffix} {linked} {command:?} {outcome:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn folders_out_of_the_repository_are_rejected() {
     let (folder, binary) = project();

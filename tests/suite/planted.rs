@@ -11,8 +11,13 @@ use std::process::Stdio;
 
 /// Scripts without an operator or a function.
 const FILES: &[(&str, &str)] = &[
-    ("001_a.up.sql", "CREATE TABLE a (id int);\nCREATE INDEX CONCURRENTLY i ON a (id);\nINSERT INTO a VALUES (1);"),
-    ("001_a.down.sql", "DROP INDEX CONCURRENTLY i;\nDROP TABLE a;"),
+    (
+        "001_a.up.sql",
+        "CREATE TABLE a (id int);\nCREATE INDEX CONCURRENTLY i ON a (id);\nINSERT INTO a VALUES (1);\n\
+         CREATE TABLE p (id int) PARTITION BY RANGE (id);\nCREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (2);\n\
+         ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY;\nREINDEX TABLE CONCURRENTLY a;",
+    ),
+    ("001_a.down.sql", "DROP TABLE p1, p;\nDROP INDEX CONCURRENTLY i;\nDROP TABLE a;"),
     ("002_b.up.sql", "CREATE TABLE b (id int);"),
     ("002_b.down.sql", "DROP TABLE b;"),
 ];
@@ -20,15 +25,15 @@ const FILES: &[(&str, &str)] = &[
 /// What the parser reads as an expression, although it looks like a call.
 const SYNTAX: &[&str] = &[
     "all", "and", "any", "array", "as", "bit", "by", "case", "cast", "coalesce", "conflict", "else", "except", "exists",
-    "extract", "from", "in", "into", "join", "key", "lateral", "not", "on", "operator", "or", "select", "set", "then", "using",
-    "values", "when", "where",
+    "extract", "from", "in", "into", "join", "key", "lateral", "not", "on", "operator", "or", "range", "select", "set", "then",
+    "using", "values", "when", "where",
 ];
 
 /// Types that the grammar knows, so that they need no schema.
 const TYPES: &[&str] = &["bigint", "bit", "int", "integer"];
 
 /// Words that compare with an operator which `search_path` selects.
-const COMPARISONS: &[&str] = &["between", "ilike", "like", "nullif", "similar", "distinct"];
+const COMPARISONS: &[&str] = &["between", "ilike", "in", "like", "nullif", "similar", "distinct"];
 
 fn symbols(sql: &str) -> Vec<(usize, String)> {
     let operator = |byte: u8| b"+-*/<>=~!@#%^&|`?".contains(&byte);
@@ -63,8 +68,11 @@ fn left_to_search_path(sql: &str) -> Vec<String> {
     for (at, token) in tokens.iter().enumerate() {
         let (before, word, after) = (at.checked_sub(1).map(text).unwrap_or_default(), text(at), text(at + 1));
         let is_word = token.kind == TokenKind::Word;
-        if is_word && COMPARISONS.contains(&word.as_str()) && before != "select" {
-            problems.push(word.clone());
+        let is_comparison = COMPARISONS.contains(&word.as_str()) && before != "select" && (word != "in" || after == "(");
+        // `CASE x WHEN y` compares, and so does `JOIN t USING (x)`.
+        let is_hidden = word == "case" && after != "when" || word == "using" && after == "(";
+        if is_word && (is_comparison || is_hidden) {
+            problems.push(format!("{word} {after}"));
         }
         // A list of columns follows the name of a table.
         let names_table = ["table", "on", "as", "into"].contains(&before.as_str())

@@ -55,6 +55,21 @@ async fn warnings_and_notices_are_those_of_psql() {
     other.drop().await;
 }
 
+/// What the run sends after a failure outside a transaction.
+#[tokio::test]
+async fn warnings_of_the_run_itself_are_not_shown() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    for failing in ["CREATE UNIQUE INDEX CONCURRENTLY i ON t (id)", "VACUUM missing", "DROP INDEX CONCURRENTLY missing"] {
+        database.execute("DROP TABLE IF EXISTS t; CREATE TABLE t (id int); INSERT INTO t VALUES (1), (1)").await;
+        let folder = TestFolder::new(&[("001_a.up.sql", failing)]);
+        folder.write("migrate.toml", "database = \"postgres\"\nlint = \"off\"\n");
+        let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up", "--verbose"]);
+        assert_eq!(outcome.code, 7, "{}", outcome.stderr);
+        assert_eq!(messages(&outcome.stderr, ["Warning", "Notice"]), [""; 0], "{}", outcome.stderr);
+    }
+    database.drop().await;
+}
+
 #[tokio::test]
 async fn notices_need_verbose_and_json_has_both() {
     let database = TestDatabase::new(Kind::Postgres).await;

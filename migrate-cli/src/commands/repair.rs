@@ -75,6 +75,11 @@ async fn repair(service: &Service, arguments: &Arguments, context: &Context<'_>)
             repair.rejected += 1;
         }
     }
+    if arguments.migrations.is_empty() && status.has_other_summary() {
+        migrator.repair_summary(&service.url).await?;
+        context.output.status("Repaired", &format!("the row of `{}` in the summary table, from its records", service.name));
+        repair.accepted.push(json!({ "version": null, "name": null, "diff": null }));
+    }
     for edit in edits(&migrator, &status, service).await? {
         if !arguments.migrations.is_empty() && !arguments.migrations.iter().any(|version| edit.key == *version) {
             continue;

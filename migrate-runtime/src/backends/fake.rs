@@ -215,6 +215,13 @@ impl Inner {
         // What precedes a query of the history.
         let sql = sql.rsplit(";\n").next().unwrap_or_default();
         let reads_digest = |sql: &str| sql.starts_with("v.digest") || sql.starts_with("digest");
+        if sql.contains(", version FROM") && sql.contains("applied_count") {
+            let (history, version) = (self.history(), |record: &Record| record.key.to_string());
+            let row = history.latest_applied().map(|latest| {
+                [history.digest().to_string(), history.applied().count().to_string(), version(latest)].map(Some).into()
+            });
+            return ("summary", if self.tables { Ok(row.into_iter().collect()) } else { Err(missing_table()) });
+        }
         if sql.strip_prefix("SELECT ").is_some_and(|sql| reads_digest(sql.strip_prefix("CASE WHEN ").unwrap_or(sql))) {
             let history = self.history();
             let checksums: u64 = history.applied().map(|record| u64::from(record.checksum.leading())).sum();

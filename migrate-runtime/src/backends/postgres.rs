@@ -51,6 +51,8 @@ use presence::presence_query;
 use session_state::{KeptState, SessionComparison};
 use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
 use std::time::{Duration, Instant};
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 
 /// Which characters the encoding of a database has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +177,9 @@ impl<'c> Postgres<'c> {
     }
 
     async fn roll_back(&mut self) {
-        if let Err(error) = self.execute_for_script("ROLLBACK").await {
+        // Outside a transaction the server warns of it, but the migration did not cause this.
+        let unheard = self.execute_for_script("ROLLBACK").with_subscriber(NoSubscriber::default());
+        if let Err(error) = unheard.await {
             tracing::debug!(message = error.message, "rolling back");
         }
     }

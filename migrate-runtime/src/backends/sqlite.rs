@@ -93,6 +93,7 @@ impl<'c> Sqlite<'c> {
 
     async fn reconnect(&mut self, options: SqliteConnectOptions) -> Result<(), BackendError> {
         let options = options.busy_timeout(self.max_wait.min(Duration::from_millis(100))).create_if_missing(false);
+        address::refuse_special_files(options.get_filename()).map_err(|error| read_error(error.into()))?;
         let connection = options.disable_statement_logging().connect().await.map_err(read_error)?;
         self.connection.replace(connection).await;
         Ok(())

@@ -103,9 +103,10 @@ impl HistorySql {
         )
     }
 
-    /// The digest that is stored.
-    pub fn select_digest(&self) -> String {
-        format!("SELECT {} FROM {} WHERE {}", (self.dialect.digest)("digest"), self.versions(), self.is_service())
+    /// The summary that is stored: the digest, the number of applied migrations, and the latest version.
+    pub fn select_summary(&self) -> String {
+        let (digest, count) = ((self.dialect.digest)("digest"), (self.dialect.count)("applied_count"));
+        format!("SELECT {digest}, {count}, version FROM {} WHERE {}", self.versions(), self.is_service())
     }
 
     /// One text that changes whenever this service's history does; what a transaction compares before it writes.

@@ -90,7 +90,6 @@ async fn run_segment(
         timeout: prepared.timeout,
         since: runner.since,
         last: segment.last,
-        resuming: prepared.resuming,
         session_effect: prepared.plan.session_effect(),
         effects: &prepared.plan.effects,
         custom_settings: &prepared.custom_settings,

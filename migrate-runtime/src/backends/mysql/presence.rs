@@ -30,6 +30,6 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
             exists("ROUTINES", &[("ROUTINE_SCHEMA", schema(name)), name_of, ("ROUTINE_TYPE", kind.to_owned())])
         }
         Object::Schema(name) => exists("SCHEMATA", &[("SCHEMA_NAME", history_sql.text(name))]),
-        Object::Index(None, _) | Object::Type(_) | Object::EnumValue(..) | Object::Extension(_) => None,
+        Object::Index(None, _) | Object::Partition(..) | Object::Type(_) | Object::EnumValue(..) | Object::Extension(_) => None,
     }
 }

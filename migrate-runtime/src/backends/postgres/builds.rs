@@ -72,8 +72,7 @@ impl Postgres<'_> {
             Err(error) => return Err(self.unit_error(Some(number), None, error).await),
         };
         let outcome = match (&concurrent, left.first().map(String::as_str)) {
-            (Concurrent::Detach(..), None) if unit_run.resuming => return Ok(()),
-            (Concurrent::Detach(table, partition), Some("pending")) => {
+            (Concurrent::Detach(table, partition), Some("2")) => {
                 let sql = finalize_sql(history_sql, table, partition);
                 match self.execute_for_script(&sql).await {
                     Ok(()) => Ok(()),
@@ -120,7 +119,7 @@ impl Postgres<'_> {
     ) -> Remains {
         let Ok(left) = self.left_by(history_sql, concurrent).await else { return Remains::Unclear };
         let said = match (concurrent, left.first().map(String::as_str)) {
-            (Concurrent::Detach(table, partition), Some("pending")) => {
+            (Concurrent::Detach(table, partition), Some("2")) => {
                 let sql = finalize_sql(history_sql, table, partition);
                 format!(
                     "the detach of partition `{partition}` is pending, and queries of `{table}` no longer return the rows of this partition; the next run completes the detach with `{sql}`"

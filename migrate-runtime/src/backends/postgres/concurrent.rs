@@ -36,7 +36,7 @@ impl Concurrent {
         }
     }
 
-    /// A query for what an interrupted run has left: of a partition, `attached` or `pending`; of an index that was being
+    /// A query for what an interrupted run has left: of a partition, `1` or `2` (pending detach); of an index that was being
     /// dropped, `1` or `2` (invalid); of rebuilt indexes, their names.
     pub fn left_sql(&self, history_sql: &HistorySql) -> Option<String> {
         let class = |name: &Name| {
@@ -46,13 +46,9 @@ impl Concurrent {
         let equal = history_sql.dialect().names.equal;
         match self {
             Concurrent::Drop(name) => presence_query(history_sql, &Object::Index(None, name.clone())),
-            Concurrent::Detach(table, partition) => Some(format!(
-                // Before PostgreSQL 14 there is no such column.
-                "SELECT CASE pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(i), 'inhdetachpending') WHEN 'true' \
-                 THEN 'pending' ELSE 'attached' END FROM pg_catalog.pg_inherits i WHERE inhparent {equal} {} AND inhrelid {equal} {}",
-                class(table),
-                class(partition)
-            )),
+            Concurrent::Detach(table, partition) => {
+                presence_query(history_sql, &Object::Partition(table.clone(), partition.clone()))
+            }
             Concurrent::Reindex(target, name) => {
                 let scope = match (target.as_str(), name) {
                     ("TABLE", Some(name)) => tables_of(&class(name), equal),
@@ -73,7 +69,7 @@ impl Concurrent {
 /// A condition: the index belongs to this table, or to one of its partitions.
 fn tables_of(table: &str, equal: &str) -> String {
     format!(
-        "(i.indrelid {equal} {table} OR i.indrelid {equal} ANY (ARRAY(SELECT relid::oid FROM pg_catalog.pg_partition_tree({table}))))"
+        "(i.indrelid {equal} {table} OR i.indrelid {equal} ANY (ARRAY(SELECT relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree({table}))))"
     )
 }
 

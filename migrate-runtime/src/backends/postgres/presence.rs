@@ -114,6 +114,7 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
             let (table, name) = (class(table.as_ref()?), history_sql.text(&name.name));
             exists(format!("pg_trigger WHERE tgrelid {equal} {table} AND tgname {equal} {name}"))
         }
+        Object::Partition(table, name) => Some(partition_query(&class(table), &class(name), equal)),
         Object::Type(name) => {
             Some(format!("SELECT (pg_catalog.to_regtype({}) IS NOT NULL)::int::pg_catalog.text", qualified_name(name)))
         }
@@ -127,6 +128,14 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
         // Several functions with different parameters can have the same name.
         Object::Function(_) | Object::Procedure(_) => None,
     }
+}
+
+/// A partition that is pending detach is still one, but not valid. Before PostgreSQL 14 there is no such column.
+fn partition_query(table: &str, partition: &str, equal: &str) -> String {
+    format!(
+        "SELECT CASE WHEN pg_catalog.jsonb_extract_path_text(pg_catalog.to_jsonb(i), 'inhdetachpending') {equal} 'true' \
+         THEN '2' ELSE '1' END FROM pg_catalog.pg_inherits i WHERE inhparent {equal} {table} AND inhrelid {equal} {partition}"
+    )
 }
 
 #[cfg(test)]

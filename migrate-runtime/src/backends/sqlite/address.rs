@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -62,6 +62,9 @@ impl Address for SqliteAddress {
             return Err(Error::new(ErrorKind::NoDatabase, &codes::CONNECTION, message)
                 .help("create it with `cargo migrate up` or `cargo migrate db create`"));
         }
+        if !self.in_memory {
+            refuse_special_files(file).map_err(|error| not_connected(url, error.into()))?;
+        }
         // Waiting is done here, where it can be reported and ended.
         let options = self.options.clone().busy_timeout(open.max_wait.min(Duration::from_millis(100)));
         let connection = options.clone().create_if_missing(open.create).connect().await;
@@ -74,6 +77,7 @@ impl Address for SqliteAddress {
             return Ok(None);
         }
         let existed = self.options.get_filename().exists();
+        refuse_special_files(self.options.get_filename())?;
         self.options.clone().create_if_missing(true).connect().await?.close().await?;
         Ok(Some(!existed))
     }
@@ -88,10 +92,8 @@ impl Address for SqliteAddress {
             let message = format!("`{}` is not an SQLite database, so it was not deleted", file.display());
             return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, message).into());
         }
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            let mut name = file.as_os_str().to_owned();
-            name.push(suffix);
-            match std::fs::remove_file(&name) {
+        for file in SUFFIXES.map(|suffix| with_suffix(file, suffix)) {
+            match std::fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
                 _ => {}
             }
@@ -110,6 +112,32 @@ impl Address for SqliteAddress {
     fn is_in_memory(&self) -> bool {
         self.in_memory
     }
+}
+
+/// What SQLite adds to the name of a database for the other files that it opens (SQLite manual, "Temporary Files Used By SQLite").
+const SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+
+/// Refuses a database if it, or a file beside it that SQLite opens, exists and is not a regular file: SQLite would wait for ever for
+/// the other end of a named pipe.
+///
+/// # Errors
+/// Which file it is.
+pub(super) fn refuse_special_files(file: &Path) -> std::io::Result<()> {
+    // SQLite follows links and opens the other files beside their target.
+    let target = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    for file in SUFFIXES.map(|suffix| with_suffix(&target, suffix)) {
+        if file.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let message = format!("`{}` is not a regular file, so the database was not opened", file.display());
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, message));
+        }
+    }
+    Ok(())
+}
+
+fn with_suffix(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Whether a file is a database of SQLite, or empty, as a database is before anything is written (SQLite manual, "Database File
