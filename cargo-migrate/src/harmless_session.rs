@@ -18,8 +18,8 @@ fn is_harmless(statement: &str, dialect: Dialect) -> bool {
         return false;
     }
     let text = statement.to_ascii_uppercase();
-    // What holds for the server, and what opens or creates a file.
-    let is_wider = ["GLOBAL", "PERSIST", "PASSWORD", "ATTACH"].iter().any(|word| text.contains(word));
+    // What holds for the server, what opens or creates a file, and what changes the form of one: a file in the mode `wal` leaves it.
+    let is_wider = ["GLOBAL", "PERSIST", "PASSWORD", "ATTACH", "JOURNAL_MODE"].iter().any(|word| text.contains(word));
     !is_wider && session_effect::is_setting(statement, dialect)
 }
 
@@ -54,6 +54,9 @@ mod tests {
             (Dialect::MySql, "CALL p()", false),
             (Dialect::Sqlite, "PRAGMA foreign_keys = OFF", true),
             (Dialect::Sqlite, "ATTACH '/etc/x' AS x", false),
+            (Dialect::Sqlite, "PRAGMA journal_mode = MEMORY", false),
+            (Dialect::Sqlite, "PRAGMA main.journal_mode = OFF", false),
+            (Dialect::Sqlite, "PRAGMA default_cache_size = 77", false),
             (Dialect::Sqlite, "DELETE FROM t", false),
         ] {
             assert_eq!(is_harmless(statement, dialect), expected, "{statement}");

@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::finding::Finding;
+use crate::finding_list::FindingList;
 use crate::place::SourceText;
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
@@ -16,11 +17,11 @@ pub static CLIENT_ENCODING: Code = Code::new(
 );
 
 /// The statements that set a client encoding other than UTF-8.
-pub fn problems(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> Vec<Finding> {
+pub fn problems(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> FindingList {
     let text = source.text().to_ascii_lowercase();
     // Every such statement contains one of these words, and nearly no file does.
     if dialect != Dialect::Postgres || !["names", "client_encoding"].iter().any(|word| text.contains(word)) {
-        return Vec::new();
+        return FindingList::default();
     }
     let sets_other = |statement: &&Statement| encoding(statement.sql(source.text())).is_some_and(|name| !is_utf8(&name));
     let problem = |statement: &Statement| {

@@ -2,7 +2,8 @@
 
 use crate::code::Code;
 use crate::{
-    client_command, client_encoding, directives, divergence, enum_value, execution, neighbors, read_only, script, statement,
+    client_command, client_encoding, directives, divergence, enum_value, execution, finding_list, neighbors, read_only, script,
+    statement,
 };
 
 /// All of them, by name.
@@ -35,6 +36,7 @@ pub static ALL: &[&Code] = &[
     &divergence::REQUIRES,
     &client_command::SQL_AFTER_COPY,
     &client_command::STATEMENT_BREAKPOINT,
+    &finding_list::TOO_MANY_FINDINGS,
     &execution::UNBALANCED_TRANSACTION,
     &statement::UNKNOWN_QUOTING,
     &directives::UNSUPPORTED_DIRECTIVE,

@@ -4,6 +4,7 @@ use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::duration;
 use crate::finding::Finding;
+use crate::finding_list::FindingList;
 use crate::place::{Place, SourceText};
 use crate::statement::Statement;
 use crate::suggestion::nearest;
@@ -183,14 +184,14 @@ pub fn down_part(source: &SourceText<'_>, statements: &[Statement], dialect: Dia
 }
 
 /// Parses the directives in the comments of a text; also returns the problems in them.
-pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, Vec<Finding>) {
+pub fn read(text: &str, dialect: Dialect, file: &str) -> (Directives, FindingList) {
     read_tokens(&SourceText::new(file, text), Tokens::new(text, dialect))
 }
 
 /// Parses the directives in the comments among the tokens of a text.
-pub fn read_tokens(source: &SourceText<'_>, tokens: Tokens<'_>) -> (Directives, Vec<Finding>) {
+pub fn read_tokens(source: &SourceText<'_>, tokens: Tokens<'_>) -> (Directives, FindingList) {
     let text = source.text();
-    let mut parser = DirectiveParser { text, source, directives: Directives::default(), findings: Vec::new() };
+    let mut parser = DirectiveParser { text, source, directives: Directives::default(), findings: FindingList::default() };
     let mut in_header = true;
     for token in tokens {
         match token.kind {
@@ -253,7 +254,7 @@ struct DirectiveParser<'a> {
     text: &'a str,
     source: &'a SourceText<'a>,
     directives: Directives,
-    findings: Vec<Finding>,
+    findings: FindingList,
 }
 
 impl DirectiveParser<'_> {

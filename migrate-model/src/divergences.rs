@@ -203,6 +203,7 @@ fn out_of_order(row: &MigrationStatus<'_>, latest: Option<&MigrationStatus<'_>>,
 /// How far a partially applied migration got.
 fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize, dialect: Dialect) -> String {
     let (title, count) = (row.title(), record.statements);
+    let place = resumption::stop_place(at, count);
     match record.state {
         // There, a statement that does not commit with its checkpoint is one that may run again.
         RecordState::Started | RecordState::Reverting if !execution::outcome_may_be_unknown(dialect) => {
@@ -220,13 +221,13 @@ fn progress(row: &MigrationStatus<'_>, record: &Record, at: usize, dialect: Dial
             format!("the revert of `{title}` was interrupted; the outcome of statement {at} is unknown")
         }
         RecordState::Unclear | RecordState::RevertUnclear => {
-            format!("`{title}` stopped at statement {at} of {count}, and some changes of that statement may remain")
+            format!("`{title}` stopped {place}, and some changes of that statement may remain")
         }
         RecordState::RevertFailed | RecordState::RevertResolved => {
-            format!("the revert of `{title}` stopped at statement {at} of {count}")
+            format!("the revert of `{title}` stopped {place}")
         }
         RecordState::Failed | RecordState::Resolved | RecordState::Applied => {
-            format!("`{title}` stopped at statement {at} of {count}")
+            format!("`{title}` stopped {place}")
         }
     }
 }

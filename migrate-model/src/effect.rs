@@ -322,7 +322,7 @@ mod tests {
             ("ALTER TABLE t ALTER a SET NOT NULL", ""),
             ("ALTER TABLE t ALTER a TYPE text USING a || 'x'", "opaque"),
             ("ALTER TABLE t ADD CHECK (a > 0)", "opaque"),
-            ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", "opaque"),
+            ("ALTER TABLE t DETACH PARTITION p CONCURRENTLY", "-partition `p` of `t`"),
             ("CREATE MATERIALIZED VIEW v AS SELECT 1", "+view `v`"),
             ("CREATE OR REPLACE VIEW v AS SELECT 1", "opaque"),
             ("CREATE FUNCTION f(a int) RETURNS int AS 'x' LANGUAGE sql", "opaque"),

@@ -10,6 +10,7 @@ use crate::dialect::Dialect;
 use crate::do_block::{self, DoBlock};
 use crate::enum_value::{self, ENUM_VALUE_IN_USE, EnumValueUse, Use};
 use crate::finding::Finding;
+use crate::finding_list::FindingList;
 use crate::place::SourceText;
 use crate::reader;
 use crate::savepoint::{self, SavepointCommand};
@@ -62,7 +63,7 @@ pub fn units(
     statements: &[Statement],
     dialect: Dialect,
     no_transaction: bool,
-) -> (Vec<Unit>, Vec<Finding>) {
+) -> (Vec<Unit>, FindingList) {
     let text = source.text();
     let classes: Vec<Class> = statements.iter().map(|statement| class(statement.sql(text), dialect)).collect();
     let enum_value = if dialect == Dialect::Postgres { enum_value::first_use(text, statements) } else { None };
@@ -76,7 +77,7 @@ pub fn units(
     };
     let wrapped = !single && !classes.iter().any(controls);
     if wrapped {
-        return (between_settings(&classes), Vec::new());
+        return (between_settings(&classes), FindingList::default());
     }
     let mut findings = balance(source, statements, &classes, single);
     findings.extend(savepoints_outside(source, statements, &classes, dialect));
@@ -212,8 +213,8 @@ struct OpenTransaction {
 
 /// Checks that `BEGIN` and `COMMIT` form pairs, with only statements between them that can run in a transaction. `single`: does
 /// each statement outside them run alone?
-fn balance(source: &SourceText<'_>, statements: &[Statement], classes: &[Class], single: bool) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn balance(source: &SourceText<'_>, statements: &[Statement], classes: &[Class], single: bool) -> FindingList {
+    let mut findings = FindingList::default();
     let mut open = OpenTransaction::default();
     let mut report = |code, at: usize, message: String, help: &[&str]| {
         let place = source.place(statements[at].range.clone());

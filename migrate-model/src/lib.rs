@@ -32,6 +32,7 @@ pub mod execution;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod finding;
+pub mod finding_list;
 pub mod history;
 pub mod key;
 pub mod layout;

@@ -13,7 +13,7 @@ use crate::policy::Policy;
 use crate::script::Script;
 use crate::target::{Direction, Target};
 use crate::version::Version;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 /// The steps of a run, and the mismatches that may prevent it.
@@ -152,8 +152,8 @@ pub fn plan<'a>(
         plan.divergences.iter_mut().for_each(Divergence::tolerate_missing_file);
     }
     // A migration that this target does not include is not reported as out of order.
-    let runs = |key: &MigrationKey| plan.steps.iter().any(|step| step.key == *key);
-    plan.divergences.retain(|divergence| divergence.finding.code != &OUT_OF_ORDER || runs(&divergence.key));
+    let runs: BTreeSet<&MigrationKey> = plan.steps.iter().map(|step| &step.key).collect();
+    plan.divergences.retain(|divergence| divergence.finding.code != &OUT_OF_ORDER || runs.contains(&divergence.key));
     Ok(plan)
 }
 
@@ -261,18 +261,20 @@ fn is_empty(row: &MigrationStatus<'_>) -> bool {
 fn unmet_requirements(steps: &[Step<'_>], service: &str, history: &History, others: &OtherHistories) -> Vec<Divergence> {
     let is_applied = |key: &MigrationKey| history.get(key).is_some_and(|record| record.state == RecordState::Applied);
     let mut unmet = Vec::new();
-    for (at, step) in steps.iter().enumerate().filter(|(_, step)| step.direction == Direction::Up) {
+    let mut before = BTreeSet::new();
+    for step in steps.iter().filter(|step| step.direction == Direction::Up) {
         let requires = step.migration.map_or(&[][..], |migration| &migration.up.directives.requires);
         for requirement in requires {
             let key = MigrationKey::from(&requirement.version);
             let is_met = match requirement.service.as_ref().filter(|required| *required != service) {
                 Some(required) => others.get(required).is_some_and(|applied| applied.contains(&key)),
-                None => is_applied(&key) || steps[..at].iter().any(|before| before.key == key),
+                None => is_applied(&key) || before.contains(&key),
             };
             if !is_met {
                 unmet.push(divergences::requirement_unmet(service, &step.title, &step.key, requirement));
             }
         }
+        before.insert(&step.key);
     }
     unmet
 }

@@ -6,6 +6,7 @@ use crate::assignment::{self, Scope};
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::finding::Finding;
+use crate::finding_list::FindingList;
 use crate::place::SourceText;
 use crate::statement::Statement;
 use crate::token::{Quoting, Token, Tokens, executed_tokens};
@@ -19,10 +20,10 @@ pub static READ_ONLY_SESSION: Code = Code::new(
 );
 
 /// The statements that make transactions read-only.
-pub fn problems(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> Vec<Finding> {
+pub fn problems(source: &SourceText<'_>, statements: &[Statement], dialect: Dialect) -> FindingList {
     // Every such statement contains this word, and nearly no file does.
     if !source.text().to_ascii_lowercase().contains("only") {
-        return Vec::new();
+        return FindingList::default();
     }
     let problem = |statement: &Statement| {
         Finding::error(

@@ -140,3 +140,7 @@ fn can_repeat(script: &Script, done: usize, reading: Reading<'_>) -> bool {
         || (dialect == Dialect::Sqlite && statements.clone().all(is_alone))
         || statements.all(|statement| execution::is_idempotent(statement.sql(&script.text), dialect))
 }
+/// Where a migration stopped: at a statement, from 1, or after all of them, when its end could not be recorded.
+pub fn stop_place(at: usize, count: usize) -> String {
+    if at > count { "after its last statement".to_owned() } else { format!("at statement {at} of {count}") }
+}

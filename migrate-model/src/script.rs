@@ -53,11 +53,11 @@ impl Script {
         let SplitText { statements, deviations, findings: problems } = statement::split_text(&text, reading, file);
         let source = SourceText::new(file, &text);
         let (directives, mut findings) = directives::read_tokens(&source, Tokens::new(&text, dialect).following(&deviations));
-        findings.extend(problems);
+        findings.append(problems);
         let (units, problems) = execution::units(&source, &statements, dialect, directives.no_transaction);
-        findings.extend(problems);
-        findings.extend(client_encoding::problems(&source, &statements, dialect));
-        findings.extend(read_only::problems(&source, &statements, dialect));
+        findings.append(problems);
+        findings.append(client_encoding::problems(&source, &statements, dialect));
+        findings.append(read_only::problems(&source, &statements, dialect));
         findings.extend(client_command::notifications(&source, &statements, dialect));
         let script = Script {
             file: Cow::Owned(file.to_owned()),
@@ -68,7 +68,7 @@ impl Script {
             statements,
             units,
         };
-        (script, findings)
+        (script, findings.into_vec(file))
     }
 
     /// The transaction mode of the whole script.

@@ -9,6 +9,7 @@ use crate::code::Code;
 use crate::compound::{self, Compound};
 use crate::dialect::Dialect;
 use crate::finding::Finding;
+use crate::finding_list::FindingList;
 use crate::place::{Place, SourceText};
 use crate::quoting::SessionQuoting;
 use crate::session_effect::catalog::TriggerCatalog;
@@ -118,11 +119,11 @@ pub struct SplitText {
     /// Where the text differs from the plain tokens of its dialect, in order.
     pub deviations: Vec<Deviation>,
     /// The problems that prevent its execution.
-    pub findings: Vec<Finding>,
+    pub findings: FindingList,
 }
 
 /// Splits a text into statements; also returns the problems that prevent its execution.
-pub fn split<'r>(text: &str, reading: impl Into<Reading<'r>>, file: &str) -> (Vec<Statement>, Vec<Finding>) {
+pub fn split<'r>(text: &str, reading: impl Into<Reading<'r>>, file: &str) -> (Vec<Statement>, FindingList) {
     let split = split_text(text, reading.into(), file);
     (split.statements, split.findings)
 }
@@ -138,10 +139,10 @@ pub fn split_text(text: &str, reading: Reading<'_>, file: &str) -> SplitText {
         let mut session = session.clone();
         session.assume(assumed);
         let (other, _) = Splitter::new(text, reading.dialect, file, session).run();
-        other.statements != split.statements || other.findings.len() != split.findings.len()
+        other.statements != split.statements || other.findings.count() != split.findings.count()
     });
     if matters {
-        split.findings = vec![unknown_quoting(text, file, reading.dialect, unknown)];
+        split.findings = FindingList::from_iter([unknown_quoting(text, file, reading.dialect, unknown)]);
     }
     split
 }
@@ -233,7 +234,7 @@ impl<'a> Splitter<'a> {
             source: SourceText::new(file, text),
             dialect,
             tokens: Tokens::new(text, dialect).quoting(quoting),
-            split: SplitText { statements: Vec::new(), deviations, findings: Vec::new() },
+            split: SplitText { statements: Vec::new(), deviations, findings: FindingList::default() },
             delimiter: ";".to_owned(),
             message_start: 0,
             counted: (0, 1),

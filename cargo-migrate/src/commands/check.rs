@@ -67,7 +67,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         services.push(json!({
             "service": project.service,
             "migrations": folder.set.len(),
-            "findings": findings.iter().map(views::finding).collect::<Vec<_>>(),
+            "findings": if context.output.is_json() { findings.iter().map(views::finding).collect() } else { Vec::new() },
         }));
     }
     if context.output.is_json() {

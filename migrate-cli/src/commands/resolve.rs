@@ -136,7 +136,7 @@ fn print_evidence(status: &StatusReport, version: &Version, reading: Reading<'_>
         _ if status.activity() == Activity::Running => "being executed",
         _ => "interrupted",
     };
-    output.status("Inspected", &format!("{version}: {stopped} at statement {at} of {}{next}", record.statements));
+    output.status("Inspected", &format!("{version}: {stopped} {}{next}", resumption::stop_place(at, record.statements)));
     for (_, evidence) in status.evidence().filter(|(interrupted, _)| *interrupted == version) {
         output.message(format!("             {evidence}"));
     }

@@ -8,6 +8,7 @@ use crate::files::folder::{Folder, SourceFile};
 use crate::files::lock_file::LockFile;
 use crate::files::settings::Settings;
 use crate::finding::{Finding, Level};
+use crate::finding_list::FindingList;
 use crate::migration::Migration;
 use crate::place::Place;
 use crate::policy::OutOfOrder;
@@ -260,7 +261,8 @@ fn locked(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec<Fi
             }
         }
     }
-    findings.extend(missing_files(folder, lock));
+    let missing: FindingList = missing_files(folder, lock).collect();
+    findings.extend(missing.into_vec(&folder.lock_display_path));
     findings
 }
 

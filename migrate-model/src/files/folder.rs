@@ -14,6 +14,7 @@ use crate::files::parallel;
 use crate::files::regular_file::{self, LOCK_LIMIT, MIGRATION_LIMIT};
 use crate::files::settings::{self, Settings};
 use crate::finding::Finding;
+use crate::finding_list::FindingList;
 use crate::layout::{FolderUse, Layout, NameMatch, ParsedName};
 use crate::layouts;
 use crate::migration::Migration;
@@ -29,6 +30,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A file that contains one direction of a migration.
 #[derive(Debug, Clone)]
@@ -461,6 +463,10 @@ fn check_duplicates(names: &mut FileList) {
     names.findings.append(&mut findings);
 }
 
+/// After so many findings in all files, only a few of each further file are kept.
+const MAX_LISTED: usize = 50_000;
+const LISTED_OF_FILE: usize = 10;
+
 /// Reads the migration folders of `settings`, which are relative to `root`.
 pub fn read(root: &Path, settings: &Settings, boundary: &Boundary, dialect: Dialect, service: &str) -> Folder {
     let FileList { files, mut findings, dirs } = list_files(root, settings, boundary);
@@ -472,7 +478,16 @@ pub fn read(root: &Path, settings: &Settings, boundary: &Boundary, dialect: Dial
     let mut read_files = Vec::with_capacity(files.len());
     let mut migrations: Vec<Migration> = Vec::with_capacity(files.len());
     let reading = Reading::after(&settings.run.session, dialect);
-    let scripts = parallel::map(&files, |file| read_text(file).map(|text| Script::read(text, &file.display_path, reading)));
+    let listed = AtomicUsize::new(0);
+    let scripts = parallel::map(&files, |file| -> Result<(Script, Vec<Finding>), Box<Finding>> {
+        let (script, problems) = Script::read(read_text(file)?, &file.display_path, reading);
+        if listed.fetch_add(problems.len(), Ordering::Relaxed) > MAX_LISTED {
+            let mut shortened: FindingList = problems.into_iter().collect();
+            shortened.truncate(LISTED_OF_FILE);
+            return Ok((script, shortened.into_vec(&file.display_path)));
+        }
+        Ok((script, problems))
+    });
     for (file, script) in files.into_iter().zip(scripts) {
         let findings = match file.direction {
             Direction::Up => &mut findings,

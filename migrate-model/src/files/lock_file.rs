@@ -6,6 +6,7 @@
 use crate::checksum::Checksum;
 use crate::code::Code;
 use crate::finding::Finding;
+use crate::finding_list::FindingList;
 use crate::place::{Place, SourceText};
 use std::fmt::Write as _;
 
@@ -67,7 +68,7 @@ impl LockFile {
 pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
     let source = SourceText::new(file, text);
     let mut lock = LockFile::default();
-    let mut findings = Vec::new();
+    let mut findings = FindingList::default();
     let mut chain = None;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
@@ -95,7 +96,7 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
     }
     if findings.is_empty() {
         let place = match &chain {
-            Some((checksum, _)) if *checksum == lock.chain().to_string() => return (lock, findings),
+            Some((checksum, _)) if *checksum == lock.chain().to_string() => return (lock, Vec::new()),
             Some((_, range)) => source.place(range.clone()),
             None => Place::file(file),
         };
@@ -108,7 +109,7 @@ pub fn read(text: &str, file: &str) -> (LockFile, Vec<Finding>) {
             .help("run `cargo migrate lock --draft`: it checks the locked files and rewrites the chain checksum"),
         );
     }
-    (lock, findings)
+    (lock, findings.into_vec(file))
 }
 
 /// The checksum and the name in the line of a locked file.

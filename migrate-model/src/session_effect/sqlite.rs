@@ -88,8 +88,9 @@ fn pragma_name(sql: &str, tokens: &[Token]) -> Option<String> {
 }
 
 /// PRAGMAs that read, change the file, or execute an action once. Source: SQLite, "PRAGMA Statements".
-const FILE_PRAGMAS: [&str; 29] = [
+const FILE_PRAGMAS: [&str; 30] = [
     "application_id",
+    "default_cache_size",
     "auto_vacuum",
     "collation_list",
     "compile_options",
@@ -121,7 +122,7 @@ const FILE_PRAGMAS: [&str; 29] = [
 ];
 
 /// PRAGMAs that are settings of the connection. Source: SQLite, "PRAGMA Statements".
-const SESSION_PRAGMAS: [&str; 35] = [
+const SESSION_PRAGMAS: [&str; 34] = [
     "analysis_limit",
     "automatic_index",
     "busy_timeout",
@@ -131,7 +132,6 @@ const SESSION_PRAGMAS: [&str; 35] = [
     "cell_size_check",
     "checkpoint_fullfsync",
     "count_changes",
-    "default_cache_size",
     "defer_foreign_keys",
     "empty_result_callbacks",
     "foreign_keys",
