@@ -4,11 +4,16 @@
 use crate::backend::{Presence, UnitError};
 use crate::history_change::{Catalog, Observation};
 use crate::step::{PreparedStep, StepError, StepRunner};
-use migrate_model::effect::{self, Effect, Effects, Verb};
+use migrate_model::dialect::Dialect;
+use migrate_model::effect::{self, Effect, Effects, Object, Verb};
+use migrate_model::name::Name;
+use migrate_model::reader;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, ScriptPlan};
 use migrate_model::session_effect;
 use migrate_model::statement::Reading;
+use migrate_model::syntax::Syntax;
+use std::ops::Range;
 
 /// How the catalog is asked before the segments of a script.
 #[derive(Debug, Default)]
@@ -32,6 +37,52 @@ enum Asking {
     },
 }
 
+/// The tables that a script has created so far: of them, nothing exists that its statements do not name.
+struct NewTables<'s> {
+    names: Vec<Name>,
+    script: &'s Script,
+    dialect: Dialect,
+    /// What precedes the next statement, in lower case; not longer than [`LONGEST_SEARCH`].
+    text: String,
+}
+
+/// Names are not searched for in a longer text (bytes).
+const LONGEST_SEARCH: usize = 16 << 10;
+
+impl<'s> NewTables<'s> {
+    /// None, before the first statement.
+    fn new(script: &'s Script, dialect: Dialect) -> Self {
+        NewTables { names: Vec::new(), script, dialect, text: String::new() }
+    }
+
+    /// These statements ran.
+    fn add(&mut self, statements: Range<usize>) {
+        for at in statements {
+            let sql = self.script.statements[at].sql(&self.script.text);
+            match reader::read(sql, self.dialect) {
+                Syntax::CreateTable(table) if !table.if_not_exists && !table.temporary => self.names.extend(table.name),
+                Syntax::CreateIndex(_) | Syntax::CreateTable(_) | Syntax::Insert(_) => {}
+                // Another statement may change what a name means.
+                _ => self.names.clear(),
+            }
+            if self.text.len() <= LONGEST_SEARCH {
+                self.text.push_str(&sql.to_ascii_lowercase());
+            }
+        }
+    }
+
+    /// Are all effects on parts of these tables that no statement so far can have made?
+    fn lack(&self, effects: &[Effect]) -> bool {
+        let is_new = |name: &str| self.text.len() <= LONGEST_SEARCH && !self.text.contains(&name.to_ascii_lowercase());
+        effects.iter().all(|effect| match &effect.object {
+            Object::Index(Some(table), Name { name, .. }) | Object::Column(table, name) | Object::Constraint(table, name) => {
+                effect.verb == Verb::Creates && self.names.contains(table) && is_new(name)
+            }
+            _ => false,
+        })
+    }
+}
+
 /// The effects by which the outcome of a statement is found out. `None` if it commits with its checkpoint, or they are not known.
 pub fn watched_effects(part: &ScriptPart, script: &Script, reading: Reading<'_>) -> Option<Vec<Effect>> {
     let ScriptPart::Segment(segment) = part else { return None };
@@ -47,7 +98,7 @@ pub fn watched_effects(part: &ScriptPart, script: &Script, reading: Reading<'_>)
 /// Has the object the state already that the statement gives it?
 pub fn is_achieved(effect: &Effect, presence: Presence) -> bool {
     match effect.verb {
-        Verb::Creates if presence == Presence::Invalid => !matches!(effect.object, effect::Object::Index(..)),
+        Verb::Creates if presence == Presence::Invalid => !matches!(effect.object, Object::Index(..)),
         Verb::Creates | Verb::Validates => presence == Presence::Present,
         Verb::Drops => presence == Presence::Absent,
     }
@@ -70,7 +121,9 @@ impl Observations {
             return Observations::default();
         }
         let mut segments = Vec::new();
+        let mut new_tables = NewTables::new(script, runner.reading.dialect);
         let mut done = runner.step.done;
+        new_tables.add(0..done.min(script.statements.len()));
         let (mut after_settings, mut names_change) = (false, false);
         for part in &plan.parts {
             match part {
@@ -78,12 +131,17 @@ impl Observations {
                     after_settings = true;
                     let sql = |at: usize| script.statements[at].sql(&script.text);
                     names_change |= statements.clone().any(|at| session_effect::decides_names(sql(at), runner.reading.dialect));
+                    if names_change {
+                        new_tables.names.clear();
+                    }
                 }
                 ScriptPart::Segment(segment) => {
-                    let effects = watched_effects(part, script, runner.reading).filter(|effects| !effects.is_empty());
+                    let effects = watched_effects(part, script, runner.reading);
+                    let effects = effects.filter(|effects| !effects.is_empty() && !new_tables.lack(effects));
                     segments.push(effects.map(|effects| {
-                        let digits = if names_change || sets_role { None } else { digits_sql(runner, &effects) };
-                        match digits {
+                        // Before the start, a query of its own costs less than an expression in the transaction.
+                        let is_own_query = names_change || sets_role || segments.is_empty() && !after_settings;
+                        match if is_own_query { None } else { digits_sql(runner, &effects) } {
                             Some(digits) => {
                                 let unaffected = unaffected(&effects);
                                 Asking::WithCheckpoint(Observation { done, catalog: Catalog::Digits(digits), unaffected })
@@ -91,6 +149,7 @@ impl Observations {
                             None => Asking::Before { effects, done, after_settings },
                         }
                     }));
+                    new_tables.add(segment.unit.statements.clone());
                     done = segment.unit.done_after;
                     (after_settings, names_change) = (false, false);
                 }

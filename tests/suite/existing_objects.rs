@@ -35,6 +35,14 @@ const MARIADB: &[Case] = &[
         "CREATE TABLE t (a int)",
         "ALTER TABLE t ADD COLUMN b int;\nALTER TABLE t DROP COLUMN c;\nCREATE TABLE w (id int);",
     ),
+    // The script itself has created the index, and the column.
+    fails(Kind::MariaDb, "SELECT 1", "CREATE TABLE t (a int, KEY I (a));\nCREATE INDEX i ON t (a);\nCREATE TABLE w (id int);"),
+    fails(Kind::MariaDb, "SELECT 1", "CREATE TABLE t (a int);\nALTER TABLE t ADD COLUMN `A` text;\nCREATE TABLE w (id int);"),
+    succeeds(
+        Kind::MariaDb,
+        "SELECT 1",
+        "CREATE TABLE t (a int);\nCREATE INDEX i ON t (a);\nINSERT INTO t VALUES (1);\nCREATE INDEX k ON t (a);",
+    ),
     fails(
         Kind::MariaDb,
         "CREATE DATABASE {name}_b; CREATE TABLE {name}_b.u (old int)",
