@@ -6,6 +6,8 @@
 #   tests/servers.sh restart DIR WHAT      kills postgres or mariadb, as in a crash, and starts it again
 #   tests/servers.sh stop DIR              stops the servers by the process ids in DIR, and removes DIR
 #
+# If SERVERS_TLS is a folder with server.crt and server.key, postgres and mariadb offer TLS with them.
+#
 # WHAT is postgres, standby (a read-only replica of postgres), pgbouncer, mariadb, galera or disks [default: all but standby].
 # disks creates a disk of 4 MiB and a read-only mount of a folder.
 #
@@ -86,11 +88,21 @@ start_on_some_port() {
   return 1
 }
 
+# Copies the certificate and its key to where the account of a server can read them, and only it.
+tls_files() {
+  install -m 600 "$SERVERS_TLS/server.crt" "$SERVERS_TLS/server.key" "$1/"
+  if [ "$(id -u)" = 0 ]; then chown "$2:" "$1/server.crt" "$1/server.key"; fi
+}
+
 run_postgres() {
-  local bin data=$dir/$1 port
+  local bin data=$dir/$1 port tls=
   bin=$(postgres_bin)
   port=$(cat "$dir/$1.port")
-  as postgres "$bin/pg_ctl" -D "$data/data" -l "$data/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=${SERVERS_SYNC:-off} -c max_connections=300" start >"$dir/pg_ctl.log" 2>&1 || return 1
+  if [ -n "${SERVERS_TLS:-}" ]; then
+    tls_files "$data" postgres
+    tls="-c ssl=on -c ssl_cert_file='$data/server.crt' -c ssl_key_file='$data/server.key'"
+  fi
+  as postgres "$bin/pg_ctl" -D "$data/data" -l "$data/log" -w -t 60 -o "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=${SERVERS_SYNC:-off} -c max_connections=300 $tls" start >"$dir/pg_ctl.log" 2>&1 || return 1
   head -n 1 "$data/data/postmaster.pid" >"$dir/$1.pid"
 }
 
@@ -189,14 +201,19 @@ start_mariadb() {
 }
 
 run_mariadb() {
-  local server port data=$dir/mariadb flush=2 user
+  local server port data=$dir/mariadb flush=2 user tls=()
   if [ "${SERVERS_SYNC:-off}" = on ]; then flush=1; fi
   server=$(mariadb_server)
   port=$(cat "$dir/mariadb.port")
   user=$(id -un)
   if [ "$user" = root ]; then user=mysql; fi
+  if [ -n "${SERVERS_TLS:-}" ]; then
+    tls_files "$data" "$user"
+    tls=(--ssl-cert="$data/server.crt" --ssl-key="$data/server.key")
+  fi
   setsid nohup "$server" --no-defaults --user="$user" --datadir="$data/data" --socket="$data/socket" --pid-file="$data/pid" \
     --bind-address=127.0.0.1 --port="$port" --max-connections=300 --innodb-flush-log-at-trx-commit=$flush --innodb-buffer-pool-size=64M \
+    "${tls[@]}" \
     >"$data/log" 2>&1 </dev/null &
   for _ in $(seq 300); do
     mariadb-admin --no-defaults --socket="$data/socket" -uroot ping >/dev/null 2>&1 && break

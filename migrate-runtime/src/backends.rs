@@ -309,6 +309,9 @@ fn help_before_an_answer(error: &sqlx::Error) -> Option<&'static str> {
         sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => Some(
             "check the certificates: `sslrootcert` (MySQL: `ssl-ca`) must specify the certificate of the CA that signed the server certificate. A self-signed server certificate is not accepted as its own CA (`CaUsedAsEndEntity`): create a CA, sign the server certificate with it, and specify the certificate of this CA",
         ),
+        sqlx::Error::Tls(_) if !cfg!(any(feature = "tls-rustls", feature = "tls-native-tls")) => Some(
+            "check that the server supports TLS, and that the application was built with TLS: enable the feature `tls-rustls` or `tls-native-tls` of `migrate-runtime`, or a TLS feature of `sqlx`",
+        ),
         sqlx::Error::Tls(_) => Some(
             "check that the server supports TLS, and that the files that the TLS parameters specify contain valid certificates and keys",
         ),

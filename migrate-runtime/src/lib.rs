@@ -15,7 +15,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The features `postgres`, `mysql` and `sqlite` select the databases. All are enabled by default.
+//! The features `postgres`, `mysql` and `sqlite` select the databases. All are enabled by default. For TLS, enable `tls-rustls` or
+//! `tls-native-tls`.
 
 #![cfg_attr(
     not(all(feature = "postgres", feature = "mysql", feature = "sqlite")),

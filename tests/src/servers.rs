@@ -17,8 +17,20 @@ impl Servers {
     /// # Panics
     /// If a server does not start.
     pub fn start(what: &[&str]) -> Self {
+        Servers::start_with(what, &[])
+    }
+
+    /// The same, with TLS: with the files `server.crt` and `server.key` of a folder.
+    ///
+    /// # Panics
+    /// If a server does not start.
+    pub fn start_with_tls(what: &[&str], certificates: &Path) -> Self {
+        Servers::start_with(what, &[("SERVERS_TLS", certificates)])
+    }
+
+    fn start_with(what: &[&str], variables: &[(&str, &Path)]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let output = script("start", folder.path(), what);
+        let output = script("start", folder.path(), what, variables);
         let assignments = output.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('='));
         let variables = assignments.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Servers { folder, variables }
@@ -35,22 +47,24 @@ impl Servers {
 
     /// Kills a server and starts it again.
     pub fn restart(&self, what: &str) {
-        script("restart", self.folder.path(), &[what]);
+        script("restart", self.folder.path(), &[what], &[]);
     }
 }
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        script("stop", self.folder.path(), &[]);
+        script("stop", self.folder.path(), &[], &[]);
     }
 }
 
-fn script(action: &str, folder: &Path, what: &[&str]) -> String {
+fn script(action: &str, folder: &Path, what: &[&str], variables: &[(&str, &Path)]) -> String {
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("servers.sh");
     // The servers inherit the output and continue to run, so a pipe would not end.
     let outcome = folder.join("outcome");
     let file = std::fs::File::create(&outcome).expect("a file");
-    let status = Command::new(script).arg(action).arg(folder).args(what).stdout(file).status().expect("the script runs");
+    let mut command = Command::new(script);
+    command.arg(action).arg(folder).args(what).envs(variables.iter().copied());
+    let status = command.stdout(file).status().expect("the script runs");
     let text = std::fs::read_to_string(&outcome).unwrap_or_default();
     assert!(status.success(), "servers.sh {action} {what:?}: {text}");
     text

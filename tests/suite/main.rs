@@ -46,6 +46,7 @@ mod sqlite_values;
 mod stored_sql;
 mod table_engines;
 mod tidy;
+mod tls;
 mod trust;
 mod unanswered;
 mod uncertainty;
