@@ -2,7 +2,7 @@
 
 use crate::file_writer;
 use crate::template::Template;
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::DateTime, tz::TimeZone};
 use migrate_cli::CommandError;
 use migrate_model::files::boundary::Boundary;
 use migrate_model::files::folder::FileList;
@@ -49,6 +49,16 @@ pub fn file_names(list: &FileList, version: &Version, name: &str, template: &Tem
     let paths = (layout.new_paths)(&NewMigration { version, name, ups: &ups, downs: &downs });
     let down = paths.down.map(|path| (path, template.down.clone()));
     std::iter::once((paths.up, template.up.clone())).chain(down).collect()
+}
+
+/// The version after one that was just given: one second later, or the next number.
+pub fn version_after(version: &Version) -> Version {
+    let text = version.as_str();
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let form = if text.contains('-') { "%Y-%m-%d-%H%M%S" } else { "%Y%m%d%H%M%S" };
+    let time = DateTime::strptime("%Y%m%d%H%M%S", &digits).ok().filter(|_| version.is_timestamp());
+    let later = time.and_then(|time| time.checked_add(1.second()).ok()?.strftime(form).to_string().parse().ok());
+    later.unwrap_or_else(|| version.successor())
 }
 
 /// The next free version.

@@ -252,7 +252,7 @@ fn concurrent_new_commands_take_different_versions() {
     folder.write("migrate.toml", "service = \"shop\"\ndatabase = \"sqlite\"\nlint = \"off\"\n");
     for kind in ["--sequential", "--timestamp"] {
         let spawn = |number: usize| {
-            let mut command = binary.command(&["new", kind, "create", &format!("table{number}")]);
+            let mut command = binary.command(&["new", kind, "create", "table", &format!("table{number}")]);
             command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
         };
         for child in (0..6).map(spawn).collect::<Vec<_>>() {

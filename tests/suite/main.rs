@@ -24,6 +24,7 @@ mod lent_sessions;
 mod lint;
 mod missing_tables;
 mod mysql_roles;
+mod new_migrations;
 mod planted;
 mod pooled_sessions;
 mod proof;

@@ -223,7 +223,7 @@ fn added_files(fix: &Fix, names: &FileList) -> Result<Vec<(String, String)>, Com
     let mut files = Vec::new();
     let mut version = migration_files::next_version(Numbering::SameAsLatest, names, None)?;
     for added in &fix.added {
-        let template = Template { up: added.up.clone(), down: added.down.clone() };
+        let template = Template { suffix: "", up: added.up.clone(), down: added.down.clone() };
         files.extend(migration_files::file_names(names, &version, &template::file_name(&added.name), &template));
         version = version.successor();
     }

@@ -6,6 +6,7 @@ use crate::command::Context;
 use crate::database_url;
 use crate::file_writer;
 use crate::harmless_session;
+use crate::known_schema::FilesSchema;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::migration_files::{self, Numbering};
@@ -23,7 +24,7 @@ use std::time::Duration;
 /// Create the files of a new migration
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// Description, such as `create users table`, `add email to users`, `index orders on user_id`, `drop old_table`
+    /// Description, such as `create users table`, `add email:text:unique to users`, `index orders on user_id`, `drop table old_users`. If every word is understood, the files contain the SQL; otherwise they contain a place for it
     #[arg(value_name = "DESCRIPTION", required_unless_present = "description", conflicts_with = "description")]
     words: Vec<String>,
     /// Description, as an option instead of as arguments
@@ -59,8 +60,14 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         _ => Numbering::SameAsLatest,
     };
     let version = migration_files::next_version(numbering, &names, recorded.as_ref())?;
-    let template = template::from_description(&description, dialect, &name);
-    let files = migration_files::file_names(&names, &version, &name, &template);
+    let known = FilesSchema::of(&project, dialect);
+    let mut files = Vec::new();
+    let mut next = version.clone();
+    for template in template::from_description(&description, dialect, &name, &known) {
+        let name = template::file_name(&format!("{name} {}", template.suffix));
+        files.extend(migration_files::file_names(&names, &next, &name, &template));
+        next = migration_files::version_after(&next);
+    }
     migration_files::write(&folder, &files, &project.boundary)?;
     lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
     guard.write(&lock)?;

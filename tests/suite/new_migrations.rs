@@ -1,0 +1,133 @@
+//! `cargo migrate new`: what it writes for a description runs on a server, up, down and up again; and it writes no SQL where it does
+//! not understand every word.
+
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+
+/// Descriptions, and the databases for which SQL is written.
+const DESCRIPTIONS: &[(&str, &[Kind])] = &[
+    ("create table plain", &Kind::ALL),
+    ("create the user preferences table", &Kind::ALL),
+    ("create invoices with user:references:users code:text:unique total paid:boolean items_count issued_at", &[]),
+    ("create invoices user:references:users code:text:unique total:money note:string(80)", &Kind::ALL),
+    ("create invoices total:numeric(10,2) rank:smallint", &Kind::ALL),
+    ("create invoices owner:nonsense", &[]),
+    ("add owner:string(x) to users", &[]),
+    ("create invoices user:references:users code:text:unique total:money due:date items:integer", &Kind::ALL),
+    ("add email to users", &Kind::ALL),
+    ("add phone, total, items_count, is_active, seen_at, born_on and payload to the users table", &Kind::ALL),
+    ("add key:text and order:integer to users", &Kind::ALL),
+    ("add code:string:unique to users", &Kind::ALL),
+    ("add boss:references:users to users", &Kind::ALL),
+    ("remove name from users", &Kind::ALL),
+    ("drop column name from users", &Kind::ALL),
+    ("rename name to full_name in users", &Kind::ALL),
+    ("rename users to people", &Kind::ALL),
+    ("rename table users to people", &Kind::ALL),
+    ("index users on name", &Kind::ALL),
+    ("add unique index on users name, team_id", &Kind::ALL),
+    ("add unique to users name", &Kind::ALL),
+    ("add foreign key to users team_id references teams", &[Kind::Postgres, Kind::MariaDb]),
+    ("make users name not null", &[Kind::Postgres]),
+    ("set default of users name to unnamed", &[Kind::Postgres, Kind::MariaDb]),
+    ("set default of users team_id to 1", &[Kind::Postgres, Kind::MariaDb]),
+    ("add check on users team_id >= 0", &[Kind::Postgres, Kind::MariaDb]),
+    ("create view user_names of users", &Kind::ALL),
+    ("create enum mood happy sad", &[Kind::Postgres]),
+    ("add value closed to enum state", &[Kind::Postgres]),
+    ("create schema reports", &[Kind::Postgres]),
+    ("create sequence numbers", &[Kind::Postgres]),
+    ("create extension pgcrypto", &[Kind::Postgres]),
+    ("delete inactive users", &[]),
+    ("remove duplicates from users", &[]),
+    ("drop users", &[]),
+    ("clean up old rows", &[]),
+];
+
+fn first_files(kind: Kind) -> TestFolder {
+    let id = match kind {
+        Kind::Postgres => "bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        Kind::MariaDb => "bigint NOT NULL AUTO_INCREMENT PRIMARY KEY",
+        Kind::Sqlite => "integer PRIMARY KEY",
+    };
+    let mut up = format!(
+        "CREATE TABLE teams (id {id});\nCREATE TABLE users (id {id}, name varchar(100), team_id bigint);\nINSERT INTO users (name) VALUES ('a');\n"
+    );
+    let mut down = "DROP TABLE users;\nDROP TABLE teams;\n".to_owned();
+    if kind == Kind::Postgres {
+        up.push_str("CREATE TYPE state AS ENUM ('open');\n");
+        down.push_str("DROP TYPE state;\n");
+    }
+    let folder = TestFolder::new(&[("001_first.up.sql", &up), ("001_first.down.sql", &down)]);
+    folder.write("migrate.toml", &format!("database = \"{}\"\n", kind.dialect().name()));
+    folder
+}
+
+async fn what_is_written_runs(kind: Kind) {
+    for (description, kinds) in DESCRIPTIONS {
+        let (database, folder) = (TestDatabase::new(kind).await, first_files(kind));
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        binary.ok(&["init", "--yes"]);
+        binary.ok(&["up"]);
+        binary.ok(&["new", description]);
+        let list = std::fs::read_dir(folder.path().join("migrations")).unwrap();
+        let names: Vec<String> = list.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let new = |end: &str| names.iter().filter(|name| name.ends_with(end) && !name.starts_with("001")).collect::<Vec<_>>();
+        let ups = new(".up.sql");
+        assert!(!ups.is_empty() && ups.len() == new(".down.sql").len(), "{description}: {names:?}");
+        let is_sql = |name: &&String| {
+            folder.text(&format!("migrations/{name}")).lines().any(|line| !line.is_empty() && !line.starts_with("--"))
+        };
+        assert_eq!(ups.iter().all(is_sql), kinds.contains(&kind), "{kind:?}: {description}");
+        if kinds.contains(&kind) {
+            for step in [&["up"][..], &["down", "--yes"], &["up"]] {
+                let outcome = binary.run(step);
+                let texts: Vec<String> = ups.iter().map(|name| folder.text(&format!("migrations/{name}"))).collect();
+                assert_eq!(outcome.code, 0, "{kind:?}: {description}: {step:?}\n{}\n{}", texts.join("\n"), outcome.stderr);
+            }
+            let is_renamed_or_dropped = ["rename", "drop", "remove"].iter().any(|word| description.starts_with(word));
+            let lint = binary.run(&["lint", "--offline"]);
+            assert!(lint.code == 0 || is_renamed_or_dropped, "{kind:?}: {description}\n{}", lint.stderr);
+            binary.ok(&["down", "--all", "--yes"]);
+        } else {
+            assert_eq!(binary.run(&["up"]).code, 4, "{kind:?}: {description}");
+        }
+        database.drop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres() {
+    what_is_written_runs(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_mariadb() {
+    what_is_written_runs(Kind::MariaDb).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite() {
+    what_is_written_runs(Kind::Sqlite).await;
+}
+
+/// Two files of one description have versions one after the other, also as times.
+#[test]
+fn two_migrations_for_one_description() {
+    for (first, expected) in [("001_first", "003_"), ("20260101000059_first", "2")] {
+        let folder = TestFolder::new(&[(&format!("{first}.up.sql"), "SELECT 1;"), (&format!("{first}.down.sql"), "SELECT 1;")]);
+        folder.write("migrate.toml", "database = \"postgres\"\n");
+        let binary = Binary::inside(folder.path());
+        binary.ok(&["init", "--yes"]);
+        binary.ok(&["new", "make users name not null"]);
+        let names = std::fs::read_dir(folder.path().join("migrations")).unwrap();
+        let mut names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.retain(|name| name.ends_with(".up.sql"));
+        names.sort();
+        assert_eq!(names.len(), 3, "{names:?}");
+        assert!(
+            names[2].starts_with(expected) && names[2].ends_with("_make_users_name_not_null_set_not_null.up.sql"),
+            "{names:?}"
+        );
+        binary.ok(&["check"]);
+    }
+}
