@@ -73,7 +73,10 @@ impl<'s> NewTables<'s> {
 
     /// Are all effects on parts of these tables that no statement so far can have made?
     fn lack(&self, effects: &[Effect]) -> bool {
-        let is_new = |name: &str| self.text.len() <= LONGEST_SEARCH && !self.text.contains(&name.to_ascii_lowercase());
+        let is_new = |name: &str| {
+            let name = name.to_ascii_lowercase();
+            self.text.len() <= LONGEST_SEARCH && !self.text.contains(&name) && !may_be_generated(&name)
+        };
         effects.iter().all(|effect| match &effect.object {
             Object::Index(Some(table), Name { name, .. }) | Object::Column(table, name) | Object::Constraint(table, name) => {
                 effect.verb == Verb::Creates && self.names.contains(table) && is_new(name)
@@ -81,6 +84,14 @@ impl<'s> NewTables<'s> {
             _ => false,
         })
     }
+}
+
+/// Could a server have given this name to a constraint or an index that has none in the text? Sources: PostgreSQL, `ChooseIndexName`
+/// and `ChooseConstraintName`; MySQL manual, "CREATE TABLE"; MariaDB knowledge base, "CONSTRAINT".
+fn may_be_generated(name: &str) -> bool {
+    let stem = name.trim_end_matches(|last: char| last.is_ascii_digit());
+    let ends = ["_key", "_idx", "_pkey", "_fkey", "_check", "_excl", "_null", "_ibfk_", "_chk_", "constraint_", "primary"];
+    ends.iter().any(|end| stem.ends_with(end))
 }
 
 /// The effects by which the outcome of a statement is found out. `None` if it commits with its checkpoint, or they are not known.

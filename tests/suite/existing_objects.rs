@@ -37,6 +37,12 @@ const MARIADB: &[Case] = &[
     ),
     // The script itself has created the index, and the column.
     fails(Kind::MariaDb, "SELECT 1", "CREATE TABLE t (a int, KEY I (a));\nCREATE INDEX i ON t (a);\nCREATE TABLE w (id int);"),
+    fails(
+        Kind::MariaDb,
+        "CREATE TABLE p (id int PRIMARY KEY)",
+        "CREATE TABLE t (a int, b int, FOREIGN KEY (a) REFERENCES p (id));\n\
+         ALTER TABLE t ADD CONSTRAINT t_ibfk_1 FOREIGN KEY (b) REFERENCES p (id);\nCREATE TABLE w (id int);",
+    ),
     fails(Kind::MariaDb, "SELECT 1", "CREATE TABLE t (a int);\nALTER TABLE t ADD COLUMN `A` text;\nCREATE TABLE w (id int);"),
     succeeds(
         Kind::MariaDb,
@@ -76,6 +82,11 @@ const POSTGRES: &[Case] = &[
         Kind::Postgres,
         "CREATE TABLE t (a int, b int); CREATE INDEX i ON t (b)",
         "CREATE INDEX CONCURRENTLY i ON t (a);\nCREATE TABLE w (id int);",
+    ),
+    fails(
+        Kind::Postgres,
+        "SELECT 1",
+        "CREATE TABLE t (a int UNIQUE);\nCREATE INDEX CONCURRENTLY t_a_key ON t (a);\nCREATE TABLE w (id int);",
     ),
     fails(
         Kind::Postgres,
