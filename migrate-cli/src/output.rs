@@ -1,6 +1,7 @@
 //! The only module that prints: data to stdout, messages to stderr, colours only on a terminal.
 
 use crate::failure::CommandError;
+use crate::server_notices;
 use crate::views;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -216,8 +217,7 @@ impl Output {
     pub fn failure(&self, failure: &CommandError) {
         let findings = failure.findings();
         if self.is_json() {
-            let views: serde_json::Value = findings.iter().map(views::finding).collect();
-            self.json(&serde_json::json!({ "error": views }));
+            self.json(&error_document(&findings));
             return;
         }
         self.stderr(&render::findings(&findings, self.colour_on_stderr()));
@@ -233,6 +233,18 @@ impl Output {
         io::stdin().lock().read_line(&mut answer).ok()?;
         Some(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
+}
+
+/// The document of a command that failed: the error, and what the server said before.
+pub fn error_document(findings: &[Finding]) -> serde_json::Value {
+    let error: Vec<serde_json::Value> = findings.iter().map(views::finding).collect();
+    let mut document = serde_json::json!({ "error": error });
+    let (notices, omitted) = server_notices::take();
+    if !notices.is_empty() {
+        document["notices"] = notices.iter().map(views::notice).collect();
+        document["omitted_notices"] = omitted.into();
+    }
+    document
 }
 
 fn paint(cell: Cell, colour: bool) -> comfy_table::Cell {

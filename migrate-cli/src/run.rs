@@ -4,7 +4,7 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::output::Output;
+use crate::output::{self, Output};
 use crate::progress;
 use crate::server_notices;
 use crate::service::Service;
@@ -103,8 +103,9 @@ pub async fn run_targets(
             Ok(report) => done.push(report),
             // The one JSON document must also contain the completed work.
             Err(error) if context.output.is_json() && !done.is_empty() => {
-                let findings: Value = error.findings().iter().map(views::finding).collect();
-                context.output.json(&json!({ "services": done, "error": findings }));
+                let mut document = output::error_document(&error.findings());
+                document["services"] = done.into();
+                context.output.json(&document);
                 return Ok(error.exit());
             }
             Err(error) => return Err(error),
@@ -192,12 +193,14 @@ async fn apply(service: &Service, targets: &[Target], migrator: &Migrator, conte
     report.warnings.retain(|warning| warning.finding.code != &AHEAD || !is_reverted(&warning.key));
     print_warnings(&report.warnings, context.output);
     print_completed(&service.name, &report, started.elapsed(), context.output);
+    let (notices, omitted) = server_notices::take();
     Ok(json!({
         "service": service.name,
         "database": service.url.to_string(),
         "done": report.done.iter().map(views::completed).collect::<Vec<_>>(),
         "warnings": views::divergences(&report.warnings),
-        "notices": server_notices::take().0.iter().map(views::notice).collect::<Vec<_>>(),
+        "notices": notices.iter().map(views::notice).collect::<Vec<_>>(),
+        "omitted_notices": omitted,
     }))
 }
 

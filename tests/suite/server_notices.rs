@@ -84,6 +84,18 @@ async fn notices_need_verbose_and_json_has_both() {
     assert_eq!(fields("migration"), ["002_b.up.sql"; 2]);
     assert_eq!(fields("severity"), ["notice", "warning"]);
     assert_eq!(fields("message"), ["table \"missing\" does not exist, skipping", "outside"]);
+    assert_eq!(json["services"][0]["omitted_notices"], 0);
     assert!(binary.run(&["up", "--quiet"]).stderr.contains("division by zero"));
+    // Also of a run that fails.
+    folder.write("migrations/003_c.up.sql", "DO $$ BEGIN RAISE WARNING 'before'; END $$;\nSELECT 1/0;");
+    let json: serde_json::Value = serde_json::from_str(&binary.run(&["up", "--format", "json"]).stdout).unwrap();
+    assert_eq!(json["error"][0]["code"], "migration-failed");
+    assert_eq!(json["notices"][0]["message"], "before");
+    // A loop of a script may raise thousands.
+    let raises = "DO $$ BEGIN FOR i IN 1..1500 LOOP RAISE WARNING 'w%', i; END LOOP; END $$;";
+    folder.write("migrations/003_c.up.sql", raises);
+    let json: serde_json::Value = serde_json::from_str(&binary.ok(&["up", "--format", "json"]).stdout).unwrap();
+    assert_eq!(json["services"][0]["notices"].as_array().unwrap().len(), 1000);
+    assert_eq!(json["services"][0]["omitted_notices"], 500);
     database.drop().await;
 }

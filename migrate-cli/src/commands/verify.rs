@@ -11,7 +11,7 @@ use migrate_model::plural::is_are;
 use migrate_runtime::{Activity, Divergence, MigrationState, Migrator};
 use serde_json::json;
 
-/// Compare the current files with the SQL that was applied
+/// Compare the current files with the SQL that was applied. The schema of the database is not compared
 #[derive(Debug, Args)]
 pub struct Arguments {}
 
