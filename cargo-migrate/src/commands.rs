@@ -8,6 +8,7 @@ mod lint;
 mod lock;
 mod new;
 mod owners;
+mod renumber;
 
 use crate::command::Context;
 use clap::Subcommand;
@@ -33,6 +34,7 @@ pub enum Command {
     Owners(owners::Arguments),
     /// Explain a code such as `out-of-order`
     Explain(explain::Arguments),
+    Renumber(renumber::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
 }
@@ -48,6 +50,7 @@ pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Comman
         Command::Database(command) => migrate_cli::commands::run(command, &context.for_database()).await,
         Command::Owners(arguments) => owners::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
+        Command::Renumber(arguments) => renumber::run(&arguments, context).await,
         Command::Completions(arguments) => completions::run(&arguments, context),
     }
 }

@@ -23,6 +23,7 @@ mod lock_findings;
 mod migration_files;
 mod other_words;
 mod packages;
+mod recorded_history;
 mod relative_paths;
 mod shared_database;
 mod template;

@@ -131,3 +131,93 @@ fn two_migrations_for_one_description() {
         binary.ok(&["check"]);
     }
 }
+
+fn names(folder: &TestFolder) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder.path().join("migrations")).unwrap() {
+        let path = entry.unwrap().path();
+        match std::fs::read_dir(&path) {
+            Ok(inner) => names.extend(inner.map(|file| file.unwrap().path())),
+            Err(_) => names.push(path),
+        }
+    }
+    let root = folder.path().join("migrations");
+    let mut names: Vec<String> = names.iter().map(|path| path.strip_prefix(&root).unwrap().display().to_string()).collect();
+    names.retain(|name| name.ends_with(".sql"));
+    names.sort();
+    names
+}
+
+/// After a merge, the migration that is neither locked nor applied gets the next version.
+#[test]
+fn a_duplicate_version_is_renumbered() {
+    let pair = |name: &str, table: &str| {
+        [
+            (format!("{name}.up.sql"), format!("-- Migration: {name}\n\nCREATE TABLE {table} (id integer);\n")),
+            (format!("{name}.down.sql"), format!("-- Rollback: {name}\n\nDROP TABLE {table};\n")),
+        ]
+    };
+    let write = |folder: &TestFolder, name: &str, table: &str| {
+        for (file, text) in pair(name, table) {
+            folder.write(&format!("migrations/{file}"), &text);
+        }
+    };
+    for is_applied in [false, true] {
+        let folder = TestFolder::new(&[]);
+        folder.write("migrate.toml", "database = \"sqlite\"\n");
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+        write(&folder, "001_first", "first");
+        write(&folder, "002_theirs", "theirs");
+        binary.ok(&["init"]);
+        if is_applied {
+            binary.ok(&["up"]);
+        } else {
+            binary.ok(&["lock"]);
+        }
+        assert!(binary.ok(&["renumber"]).stderr.contains("no version is used twice"));
+        write(&folder, "002_ours", "ours");
+        binary.run(&["lock", "--draft"]);
+        let check = binary.run(&["check"]);
+        assert!(check.code == 4 && check.stderr.contains("cargo migrate renumber"), "{check:?}");
+        let theirs = binary.run(&["renumber", "002_theirs.up.sql"]);
+        assert!(theirs.code == 2 && theirs.stderr.contains("its version must stay"), "{theirs:?}");
+        let outcome = binary.ok(&["renumber", "--format", "json"]);
+        let json: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+        assert_eq!(json["renumbered"][0], serde_json::json!({ "from": "002_ours.up.sql", "to": "003_ours.up.sql" }));
+        let expected = ["001_first", "002_theirs", "003_ours"].map(|name| [format!("{name}.down.sql"), format!("{name}.up.sql")]);
+        assert_eq!(names(&folder), expected.concat());
+        assert_eq!(folder.text("migrations/003_ours.down.sql"), "-- Rollback: 003_ours\n\nDROP TABLE ours;\n");
+        assert!(!folder.text("migrations/migrate.lock").contains("002_ours"));
+        binary.run(&["lock", "--draft"]);
+        binary.ok(&["check"]);
+        binary.ok(&["up"]);
+        binary.ok(&["down", "--all", "--yes"]);
+    }
+}
+
+/// If both are drafts, the user says which one; folders and Flyway names are renumbered, too.
+#[test]
+fn the_migration_to_renumber_is_named() {
+    for (theirs, ours, expected) in [
+        ("002_theirs.up.sql", "002_ours.up.sql", "003_ours.up.sql"),
+        ("2_theirs/up.sql", "2_ours/up.sql", "3_ours/up.sql"),
+        ("V2__theirs.sql", "V2__ours.sql", "V3__ours.sql"),
+        ("20260101000000_theirs.sql", "20260101000000_ours.sql", "2"),
+    ] {
+        let folder = TestFolder::new(&[(theirs, "SELECT 1;"), (ours, "SELECT 2;")]);
+        folder.write("migrate.toml", "database = \"sqlite\"\ndown = \"optional\"\n");
+        let binary = Binary::inside(folder.path());
+        binary.run(&["init"]);
+        let outcome = binary.run(&["renumber"]);
+        assert!(outcome.code == 2 && outcome.stderr.contains("cargo migrate renumber "), "{ours}: {outcome:?}");
+        assert_eq!(names(&folder).len(), 2);
+        let outcome = binary.run(&["renumber", ours]);
+        assert_eq!(outcome.code, 0, "{ours}: {outcome:?}");
+        let names = names(&folder);
+        assert!(names.contains(&theirs.to_owned()) && !names.contains(&ours.to_owned()), "{names:?}");
+        assert!(names.iter().any(|name| name.starts_with(expected) && name != theirs), "{names:?}");
+        let is_kept = names.iter().any(|name| folder.text(&format!("migrations/{name}")) == "SELECT 2;");
+        assert!(is_kept && binary.run(&["check"]).code == 0, "{names:?} {:?}", binary.run(&["check"]));
+        assert_eq!(binary.run(&["renumber", "001_missing.up.sql"]).code, 2);
+    }
+}

@@ -3,23 +3,19 @@
 //! Meanwhile it holds a file lock on the lock file, so two commands that run at the same time take two versions.
 
 use crate::command::Context;
-use crate::database_url;
 use crate::file_writer;
-use crate::harmless_session;
 use crate::known_schema::FilesSchema;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
 use crate::migration_files::{self, Numbering};
 use crate::packages;
+use crate::recorded_history;
 use crate::relative_paths;
 use crate::template;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
-use migrate_model::files::project::Project;
-use migrate_runtime::{Migrator, Version};
 use serde_json::json;
-use std::time::Duration;
 
 /// Create the files of a new migration
 #[derive(Debug, Args)]
@@ -49,7 +45,8 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let project = packages::project(context)?;
     let dialect = loaded_project::dialect_without_database(context, &project).ok();
     let folder = project.first_folder().map_err(|finding| relative_paths::rejected(&project, [*finding]))?;
-    let recorded = recorded_version(context, &project).await;
+    // A file that was removed after its migration failed half-way, or that another checkout has, must not give its version to another.
+    let recorded = recorded_history::read(context, &project).await.and_then(|history| history.latest_version());
     file_writer::create_folder(&folder, &project.boundary)?;
     let mut guard = LockFileGuard::take(&project)?;
     let names = project.list_files();
@@ -81,22 +78,3 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     }
     Ok(Exit::Done)
 }
-
-/// The highest version in the database history, if the database can be asked quickly. A file that was removed after its
-/// migration failed half-way, or that another checkout has, must not give its version to another migration.
-async fn recorded_version(context: &Context<'_>, project: &Project) -> Option<Version> {
-    let dialect = loaded_project::dialect_without_database(context, project).ok()?;
-    let url = database_url::of(context, project).ok()?;
-    let migrator = Migrator::new(harmless_session::of(project, dialect).read(dialect).set);
-    let status = tokio::time::timeout(MAX_WAIT, migrator.status(&url)).await.ok()?;
-    match status {
-        Ok(status) => status.history().records().iter().filter_map(|record| record.key.version().cloned()).max(),
-        Err(error) => {
-            context.output.verbose(format!("cannot query `{url}` for recorded versions: {}", error.message()));
-            None
-        }
-    }
-}
-
-/// How long to wait for the database. Without an answer, the files alone decide.
-const MAX_WAIT: Duration = Duration::from_secs(3);

@@ -121,8 +121,8 @@ pub static BAD_NAME: Code = Code::new(
 pub static DUPLICATE_VERSION: Code = Code::new(
     "duplicate-version",
     "Two migrations have the same version (`001` and `1` are the same). Their order is undefined, and the history cannot \
-     distinguish them. This happens when two branches both add a migration. Change the version of the file that has not \
-     been applied to any database.",
+     distinguish them. This happens when two branches both add a migration. `cargo migrate renumber` gives the next free \
+     version to the file that is neither locked nor applied.",
 );
 
 /// A down migration without an up migration.
@@ -435,7 +435,7 @@ fn check_duplicates(names: &mut FileList) {
         findings.push(
             Finding::error(&DUPLICATE_VERSION, format!("`{}` and `{}` have the same version", first.name, second.name))
                 .at(Place::file(second.display_path.clone()))
-                .help("give the next free version to the file that has not been applied to any database")
+                .help("give the next free version to the file that has not been applied to any database: `cargo migrate renumber`")
                 .help("or, if this is intended, set `same-version = \"by-name\"` in `migrate.toml`: files of the same version are then applied in the order of their names"),
         );
     }

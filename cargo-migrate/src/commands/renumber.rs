@@ -1,0 +1,181 @@
+//! `renumber`: gives the next free version to a migration that has the version of another one, as after a merge of two branches.
+
+use crate::command::Context;
+use crate::file_writer;
+use crate::lock_file_guard::LockFileGuard;
+use crate::migration_files::{self, Numbering};
+use crate::packages;
+use crate::recorded_history;
+use crate::relative_paths;
+use clap::Args;
+use migrate_cli::CommandError;
+use migrate_cli::Exit;
+use migrate_model::files::folder::SourceFile;
+use migrate_model::files::lock_file::LockFile;
+use migrate_model::files::regular_file;
+use migrate_model::target::Direction;
+use migrate_runtime::Version;
+use serde_json::json;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Give the next free version to migrations that have the version of another one, as after a merge
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Files to renumber, by their names in the migrations folder, such as `003_add_email.up.sql`. Without this argument, each file that has the version of another one and is neither locked nor applied
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+}
+
+/// Whether a migration may get another version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Numbered {
+    /// It is locked or applied.
+    ForGood,
+    /// It may.
+    ForNow,
+}
+
+/// The files of one migration.
+struct Candidate<'a> {
+    files: Vec<&'a SourceFile>,
+    numbered: Numbered,
+}
+
+impl Candidate<'_> {
+    fn name(&self) -> &str {
+        self.files.first().map_or("", |file| file.name.as_str())
+    }
+
+    fn is_named(&self, names: &[String]) -> bool {
+        let is_file = |name: &String| self.files.iter().any(|file| file.name == *name);
+        names.iter().any(is_file)
+    }
+}
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let project = packages::project(context)?;
+    let recorded = recorded_history::read(context, &project).await;
+    let mut guard = LockFileGuard::take(&project)?;
+    let names = project.list_files();
+    let mut lock = guard.read(&names)?;
+    let is_applied = |file: &SourceFile| recorded.as_ref().is_some_and(|history| history.contains(&file.version, &file.title));
+    let candidates = candidates(&names.files, &lock, &is_applied);
+    let chosen = chosen(arguments, &candidates)?;
+    let latest = recorded.as_ref().and_then(recorded_history::DatabaseRecords::latest_version);
+    let mut version = migration_files::next_version(Numbering::SameAsLatest, &names, latest.as_ref())?;
+    let mut renamed = Vec::new();
+    for candidate in chosen {
+        for file in &candidate.files {
+            let new_name = rename(file, &version)?;
+            for draft in lock.drafts.iter_mut().filter(|draft| **draft == file.name) {
+                draft.clone_from(&new_name);
+            }
+            context.output.status("Renumbered", &format!("{} as {}", relative_paths::shown_path(&file.path), new_name));
+            renamed.push(json!({ "from": file.name, "to": new_name }));
+        }
+        version = migration_files::version_after(&version);
+    }
+    guard.write(&lock)?;
+    if renamed.is_empty() {
+        context.output.message(format!("`{}`: no version is used twice", project.service));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "service": project.service, "renumbered": renamed }));
+    }
+    Ok(Exit::Done)
+}
+
+/// The migrations that share their version with another one.
+fn candidates<'a>(files: &'a [SourceFile], lock: &LockFile, is_applied: &dyn Fn(&SourceFile) -> bool) -> Vec<Vec<Candidate<'a>>> {
+    let is_locked = |file: &SourceFile| lock.locked.iter().any(|(name, _)| *name == file.name);
+    let mut groups = Vec::new();
+    for same_version in files.chunk_by(|left, right| left.version == right.version) {
+        let mut by_title: Vec<(&str, Vec<&SourceFile>)> = Vec::new();
+        for file in same_version {
+            match by_title.iter_mut().find(|(title, _)| *title == file.title) {
+                Some((_, files)) => files.push(file),
+                None => by_title.push((&file.title, vec![file])),
+            }
+        }
+        if by_title.iter().filter(|(_, files)| files.iter().any(|file| file.direction == Direction::Up)).count() > 1 {
+            let candidate = |(_, files): (&str, Vec<&'a SourceFile>)| {
+                let is_used = files.iter().any(|file| is_locked(file) || is_applied(file));
+                Candidate { files, numbered: if is_used { Numbered::ForGood } else { Numbered::ForNow } }
+            };
+            groups.push(by_title.into_iter().map(candidate).collect());
+        }
+    }
+    groups
+}
+
+/// Those that get a new version: one of each version stays.
+fn chosen<'c, 'a>(arguments: &Arguments, groups: &'c [Vec<Candidate<'a>>]) -> Result<Vec<&'c Candidate<'a>>, CommandError> {
+    let all = || groups.iter().flatten();
+    let is_known = |file: &&String| all().any(|candidate| candidate.is_named(std::slice::from_ref(*file)));
+    if let Some(unknown) = arguments.files.iter().find(|file| !is_known(file)) {
+        return Err(CommandError::usage(format!("`{unknown}` is not a migration that has the version of another one"))
+            .help("see `cargo migrate check`"));
+    }
+    if let Some(fixed) = all().find(|candidate| candidate.numbered == Numbered::ForGood && candidate.is_named(&arguments.files)) {
+        return Err(CommandError::usage(format!("`{}` is locked or applied, so its version must stay", fixed.name()))
+            .help("renumber the other migration with this version"));
+    }
+    let mut chosen = Vec::new();
+    for group in groups {
+        let is_chosen = |candidate: &&Candidate<'_>| {
+            if arguments.files.is_empty() { candidate.numbered == Numbered::ForNow } else { candidate.is_named(&arguments.files) }
+        };
+        let movable: Vec<&Candidate<'_>> = group.iter().filter(is_chosen).collect();
+        let names = || group.iter().map(|candidate| format!("`{}`", candidate.name())).collect::<Vec<_>>().join(" and ");
+        if arguments.files.is_empty() && movable.is_empty() {
+            return Err(CommandError::other(format!("{} are all locked or applied, so none of them can be renumbered", names()))
+                .help("to apply files of the same version in the order of their names, set `same-version = \"by-name\"` in `migrate.toml`"));
+        }
+        if movable.len() == group.len() {
+            let second = group.last().map_or("", Candidate::name);
+            return Err(CommandError::usage(format!("{} have the same version, and none of them is locked or applied", names()))
+                .help(format!("name the one that gets a new version, such as: `cargo migrate renumber {second}`")));
+        }
+        chosen.extend(movable);
+    }
+    Ok(chosen)
+}
+
+/// Renames a file, and its name in the comments at its start. Returns its new name.
+fn rename(file: &SourceFile, version: &Version) -> Result<String, CommandError> {
+    let new_name = file.name.replacen(file.version.as_str(), version.as_str(), 1);
+    let inside = file.name.matches('/').count() + 1;
+    let folder = file.path.ancestors().nth(inside).unwrap_or(Path::new(""));
+    let target: PathBuf = folder.join(&new_name);
+    let failed = |what: &str, error: &dyn std::fmt::Display| {
+        CommandError::other(format!("cannot {what} `{}`: {error}", relative_paths::shown_path(&file.path)))
+            .help("run the same command again")
+    };
+    if target.exists() {
+        return Err(failed("rename", &format!("`{}` exists", relative_paths::shown_path(&target))));
+    }
+    file_writer::refuse_link(&file.path)?;
+    if let Some(parent) = target.parent() {
+        fs::create_dir_all(parent).map_err(|error| failed("rename", &error))?;
+    }
+    let text = regular_file::read_text(&file.path, regular_file::MIGRATION_LIMIT).map_err(|error| failed("read", &error))?;
+    fs::rename(&file.path, &target).map_err(|error| failed("rename", &error))?;
+    // The folder of one migration, if it was the last file in it.
+    if let Some(parent) = file.path.parent().filter(|parent| *parent != folder) {
+        let _ = fs::remove_dir(parent);
+    }
+    if let Some(text) = with_new_name(&text, file, version) {
+        file_writer::replace(&target, &text)?;
+    }
+    Ok(new_name)
+}
+
+/// The text with the new name in its header, as in `-- Migration: 003_add_email`; `None` if the header does not contain the name.
+fn with_new_name(text: &str, file: &SourceFile, version: &Version) -> Option<String> {
+    let [old, new] = [file.version.as_str(), version.as_str()].map(|version| format!("{version}_{}", file.title));
+    let is_comment = |line: &&str| line.trim().is_empty() || line.starts_with("--");
+    let header: usize = text.split_inclusive('\n').take_while(is_comment).map(str::len).sum();
+    text[..header].contains(&old).then(|| format!("{}{}", text[..header].replace(&old, &new), &text[header..]))
+}
