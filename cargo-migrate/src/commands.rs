@@ -46,7 +46,7 @@ pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Comman
         Command::New(arguments) => new::run(&arguments, context).await,
         Command::Check(arguments) => check::run(&arguments, context),
         Command::Lint(arguments) => lint::run(&arguments, context).await,
-        Command::Lock(arguments) => lock::run(&arguments, context),
+        Command::Lock(arguments) => lock::run(&arguments, context).await,
         Command::Database(command) => migrate_cli::commands::run(command, &context.for_database()).await,
         Command::Owners(arguments) => owners::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),

@@ -4,6 +4,8 @@ use crate::command::Context;
 use crate::database_url;
 use crate::harmless_session;
 use crate::loaded_project;
+use migrate_cli::CommandError;
+use migrate_model::dialect::Dialect;
 use migrate_model::files::project::Project;
 use migrate_runtime::{History, Migrator, Version};
 use std::time::Duration;
@@ -26,12 +28,26 @@ impl DatabaseRecords {
     }
 }
 
+/// The history, for a command that cannot do without it.
+///
+/// # Errors
+/// If no database is configured, or it cannot be reached.
+pub async fn required(context: &Context<'_>, project: &Project) -> Result<DatabaseRecords, CommandError> {
+    let dialect = loaded_project::dialect_without_database(context, project)?;
+    let url = database_url::of(context, project)?;
+    let status = migrator(project, dialect).status(&url).await?;
+    Ok(DatabaseRecords(status.history().clone()))
+}
+
+fn migrator(project: &Project, dialect: Dialect) -> Migrator {
+    Migrator::new(harmless_session::of(project, dialect).read(dialect).set)
+}
+
 /// The history, if a database is configured and can be asked quickly.
 pub async fn read(context: &Context<'_>, project: &Project) -> Option<DatabaseRecords> {
     let dialect = loaded_project::dialect_without_database(context, project).ok()?;
     let url = database_url::of(context, project).ok()?;
-    let migrator = Migrator::new(harmless_session::of(project, dialect).read(dialect).set);
-    let status = tokio::time::timeout(MAX_WAIT, migrator.status(&url)).await.ok()?;
+    let status = tokio::time::timeout(MAX_WAIT, migrator(project, dialect).status(&url)).await.ok()?;
     match status {
         Ok(status) => Some(DatabaseRecords(status.history().clone())),
         Err(error) => {

@@ -221,3 +221,44 @@ fn the_migration_to_renumber_is_named() {
         assert_eq!(binary.run(&["renumber", "001_missing.up.sql"]).code, 2);
     }
 }
+
+/// Single drafts are locked by version, and those that a database has applied.
+#[test]
+fn single_drafts_are_locked() {
+    let folder = TestFolder::new(&[]);
+    folder.write("migrate.toml", "database = \"sqlite\"\n");
+    for (name, table) in [("001_a", "a"), ("002_b", "b"), ("003_c", "c")] {
+        folder.write(&format!("migrations/{name}.up.sql"), &format!("CREATE TABLE {table} (id integer);\n"));
+        folder.write(&format!("migrations/{name}.down.sql"), &format!("DROP TABLE {table};\n"));
+    }
+    // What stays a draft may be incomplete.
+    folder.write("migrations/004_d.up.sql", "-- later\n");
+    let binary = Binary::inside(folder.path());
+    binary.ok(&["init"]);
+    let locked = || {
+        let lock = folder.text("migrations/migrate.lock");
+        let names = lock.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once("  "));
+        let mut names: Vec<String> = names.map(|(_, name)| name.to_owned()).collect();
+        names.retain(|name| name.ends_with(".up.sql"));
+        names
+    };
+    assert!(locked().is_empty());
+    let outcome = binary.run(&["lock", "9"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("no migration with the version 9"), "{outcome:?}");
+    let outcome = binary.run(&["lock", "2"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("cargo migrate lock 001 002"), "{outcome:?}");
+    assert!(locked().is_empty());
+    binary.ok(&["lock", "1"]);
+    assert_eq!(locked(), ["001_a.up.sql"]);
+    let outcome = binary.run(&["lock", "4"]);
+    assert!(outcome.code == 4 && outcome.stderr.contains("missing-down"), "{outcome:?}");
+    let outcome = binary.run(&["lock", "--applied"]);
+    assert_eq!(outcome.code, 2, "no database: {outcome:?}");
+    let binary = binary.variable("DATABASE_URL", "sqlite:app.db");
+    binary.ok(&["up", "--to", "2"]);
+    binary.ok(&["lock", "--applied"]);
+    assert_eq!(locked(), ["001_a.up.sql", "002_b.up.sql"]);
+    folder.write("migrations/002_b.up.sql", "CREATE TABLE edited (id integer);\n");
+    assert_eq!(binary.run(&["lock", "3"]).code, 4, "a locked file was changed");
+    assert_eq!(binary.run(&["lock", "--applied", "--draft"]).code, 2);
+}
