@@ -6,6 +6,7 @@ mod explain;
 mod init;
 mod lint;
 mod lock;
+mod man;
 mod new;
 mod owners;
 mod renumber;
@@ -37,6 +38,7 @@ pub enum Command {
     Renumber(renumber::Arguments),
     /// Print a completion script for a shell
     Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 /// Runs the command that the command line specifies.
@@ -52,5 +54,6 @@ pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Comman
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Renumber(arguments) => renumber::run(&arguments, context).await,
         Command::Completions(arguments) => completions::run(&arguments, context),
+        Command::Man(arguments) => man::run(&arguments, context),
     }
 }

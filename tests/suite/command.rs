@@ -536,3 +536,22 @@ fn what_a_run_has_reverted_is_not_reported_as_newer() {
     assert!(reverted.stderr.contains("`002_add_email` was reverted with the SQL that was stored"), "{}", reverted.stderr);
     assert!(!reverted.stderr.contains("ahead"), "{}", reverted.stderr);
 }
+
+/// Each command has a page, with all of its options.
+#[test]
+fn manual_pages() {
+    let (folder, binary) = project();
+    let pages = folder.path().join("man/man1");
+    let outcome = binary.ok(&["man", "man/man1"]);
+    let page = |name: &str| std::fs::read_to_string(pages.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(page("cargo-migrate.1").contains(".SH SUBCOMMANDS"), "{outcome:?}");
+    for command in ["init", "new", "check", "lint", "lock", "up", "down", "status", "db-create", "renumber", "man"] {
+        let text = page(&format!("cargo-migrate-{command}.1"));
+        let title = format!("cargo\\-migrate\\-{}", command.replace('-', "\\-"));
+        assert!(text.contains(".TH ") && text.contains(&title), "{command}: {text}");
+    }
+    assert!(page("cargo-migrate-up.1").contains("\\-\\-lock\\-timeout"));
+    let count = std::fs::read_dir(&pages).unwrap().count();
+    assert!(outcome.stderr.contains(&format!("{count} manual pages in man/man1")), "{outcome:?}");
+    assert!(!pages.join("cargo-migrate-help-up.1").exists());
+}

@@ -62,10 +62,12 @@ const ENV_LINES: &[&str] = &[
 fn commands(binary: &Binary) -> Vec<Vec<&'static str>> {
     let known: &[&[&str]] = &[
         &["init"],
-        &["new", "create", "users"],
+        &["new", "create", "users", "table"],
         &["check"],
         &["lint"],
         &["lock"],
+        &["lock", "--applied"],
+        &["renumber"],
         &["up"],
         &["up", "--dry-run"],
         &["down", "--yes"],
@@ -82,6 +84,7 @@ fn commands(binary: &Binary) -> Vec<Vec<&'static str>> {
         &["owners"],
         &["explain", "edited"],
         &["completions", "bash"],
+        &["man", "man1"],
         &["help"],
     ];
     let help = binary.ok(&["--help"]).stdout;
