@@ -68,7 +68,9 @@ async fn what_is_written_runs(kind: Kind) {
         let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
         binary.ok(&["init", "--yes"]);
         binary.ok(&["up"]);
-        binary.ok(&["new", description]);
+        let outcome = binary.ok(&["new", description]);
+        let is_told = outcome.stderr.contains("not every word of the description was understood");
+        assert_eq!(is_told, !kinds.contains(&kind), "{description}: {outcome:?}");
         let list = std::fs::read_dir(folder.path().join("migrations")).unwrap();
         let names: Vec<String> = list.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
         let new = |end: &str| names.iter().filter(|name| name.ends_with(end) && !name.starts_with("001")).collect::<Vec<_>>();

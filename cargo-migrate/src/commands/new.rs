@@ -72,6 +72,10 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     for (path, _) in &files {
         context.output.status("Created", &display_path(path));
     }
+    let has_sql = |text: &str| text.lines().any(|line| !line.is_empty() && !line.starts_with("--"));
+    if !files.iter().any(|(_, text)| has_sql(text)) {
+        context.output.message("write the SQL into the new files: not every word of the description was understood");
+    }
     if context.output.is_json() {
         let paths: Vec<String> = files.iter().map(|(path, _)| display_path(path)).collect();
         context.output.json(&json!({ "service": project.service, "version": version.as_str(), "files": paths }));
