@@ -178,6 +178,9 @@ fn effects(syntax: &Syntax, sql: &str, dialect: Dialect) -> Option<Vec<Effect>> 
         Syntax::CreateRoutine { .. } if dialect == Dialect::Postgres => None,
         Syntax::CreateRoutine { name, .. } => created(routine(name, sql, dialect)),
         Syntax::Create { or_replace: true, .. } => None,
+        // A database of PostgreSQL is not a schema.
+        Syntax::Create { kind: ObjectKind::Database, .. } if dialect == Dialect::Postgres => None,
+        Syntax::Drop(drop) if drop.kind == ObjectKind::Database && dialect == Dialect::Postgres => None,
         Syntax::Create { kind, name, .. } => created(object(*kind, name, None)?),
         Syntax::Drop(drop) if drop.kind == ObjectKind::Routine => {
             // Two functions of PostgreSQL can have the same name.
@@ -185,7 +188,7 @@ fn effects(syntax: &Syntax, sql: &str, dialect: Dialect) -> Option<Vec<Effect>> 
             (dialect != Dialect::Postgres).then(dropped)
         }
         Syntax::Drop(drop) => dropped(drop),
-        Syntax::AlterTable(alter) => altered(alter),
+        Syntax::AlterTable(alter) => altered(alter, dialect),
         Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } => {
             created(Object::EnumValue(name.clone(), label.clone()))
         }
@@ -233,7 +236,7 @@ fn dropped(drop: &DropStatement) -> Option<Vec<Effect>> {
     drop.names.iter().map(|name| object(drop.kind, name, drop.table.as_ref()).map(drops)).collect()
 }
 
-fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
+fn altered(alter: &AlterTable, dialect: Dialect) -> Option<Vec<Effect>> {
     let table = &alter.table;
     let mut effects = Vec::new();
     for action in &alter.actions {
@@ -246,6 +249,12 @@ fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
             {
                 effects.push(creates(column(&added.name)));
             }
+            // MySQL does not keep the name.
+            ActionKind::AddConstraint(added)
+                if dialect == Dialect::MySql && matches!(added.kind, ConstraintKind::Primary { .. }) =>
+            {
+                return None;
+            }
             ActionKind::AddConstraint(added) => {
                 let name = added.name.as_ref()?;
                 // On MySQL, a unique key without the word `CONSTRAINT` is only an index.
@@ -256,6 +265,10 @@ fn altered(alter: &AlterTable) -> Option<Vec<Effect>> {
             ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => effects.push(drops(constraint(name))),
             ActionKind::DropIndex(name) => effects.push(drops(index(name))),
             ActionKind::Validate(name) => effects.push(Effect { verb: Verb::Validates, object: constraint(name) }),
+            // A second run would add a second key.
+            ActionKind::ModifyColumn(column) | ActionKind::ChangeColumn { column, .. } if column.unique || column.primary => {
+                return None;
+            }
             ActionKind::ChangeColumn { from, column: to } if from.eq_ignore_ascii_case(&to.name) => {}
             ActionKind::ChangeColumn { from, column: to } => effects.extend([drops(column(from)), creates(column(&to.name))]),
             ActionKind::Rename(to) => {

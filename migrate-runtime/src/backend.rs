@@ -152,6 +152,15 @@ pub trait Backend: Send {
         object: &Object,
     ) -> Result<Option<Presence>, BackendError>;
 
+    /// Whether another object of this name would be found if this one did not exist, as in a later schema of `search_path`. Then its
+    /// presence does not prove that it was not dropped.
+    ///
+    /// # Errors
+    /// When the server rejects the query, or the connection is lost.
+    async fn is_hiding_another(&mut self, _history_sql: &HistorySql, _object: &Object) -> Result<bool, BackendError> {
+        Ok(false)
+    }
+
     /// The presence of an object in this session as an expression, a text as of [`Presence::digit`]. `None` if there is none that
     /// cannot fail: it is part of a transaction that must not.
     fn presence_sql(&self, _history_sql: &HistorySql, _object: &Object) -> Option<String> {

@@ -12,7 +12,7 @@ use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, ScriptPlan};
 use migrate_model::session_effect;
 use migrate_model::statement::Reading;
-use migrate_model::syntax::Syntax;
+use migrate_model::syntax::{CreateTable, Syntax};
 use std::ops::Range;
 
 /// How the catalog is asked before the segments of a script.
@@ -60,7 +60,7 @@ impl<'s> NewTables<'s> {
         for at in statements {
             let sql = self.script.statements[at].sql(&self.script.text);
             match reader::read(sql, self.dialect) {
-                Syntax::CreateTable(table) if !table.if_not_exists && !table.temporary => self.names.extend(table.name),
+                Syntax::CreateTable(table) if defines_everything(&table) => self.names.extend(table.name),
                 Syntax::CreateIndex(_) | Syntax::CreateTable(_) | Syntax::Insert(_) => {}
                 // Another statement may change what a name means.
                 _ => self.names.clear(),
@@ -75,7 +75,9 @@ impl<'s> NewTables<'s> {
     fn lack(&self, effects: &[Effect]) -> bool {
         let is_new = |name: &str| {
             let name = name.to_ascii_lowercase();
-            self.text.len() <= LONGEST_SEARCH && !self.text.contains(&name) && !may_be_generated(&name)
+            // A name that is written in another way, or in other letters, would not be found.
+            let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            is_plain && self.text.len() <= LONGEST_SEARCH && !self.text.contains(stem(&name)) && !may_be_generated(&name)
         };
         effects.iter().all(|effect| match &effect.object {
             Object::Index(Some(table), Name { name, .. }) | Object::Column(table, name) | Object::Constraint(table, name) => {
@@ -84,6 +86,18 @@ impl<'s> NewTables<'s> {
             _ => false,
         })
     }
+}
+
+/// A table of which the statement itself names every part, and that did not exist before.
+fn defines_everything(table: &CreateTable) -> bool {
+    let is_copy = table.as_query || !table.like.is_empty() || table.columns.is_empty();
+    !is_copy && !table.if_not_exists && !table.temporary && !table.or_replace
+}
+
+/// The name without the number that a server appends to a name that is taken: `a_2`.
+fn stem(name: &str) -> &str {
+    let stem = name.trim_end_matches(|last: char| last.is_ascii_digit());
+    if stem.len() < name.len() { stem.trim_end_matches('_') } else { name }
 }
 
 /// Could a server have given this name to a constraint or an index that has none in the text? Sources: PostgreSQL, `ChooseIndexName`
@@ -246,7 +260,19 @@ pub async fn before_segment(
 async fn ask(runner: &mut StepRunner<'_, '_>, effects: &[Effect], done: usize) -> Result<Option<Observation>, UnitError> {
     let mut digits = Vec::new();
     for effect in effects {
-        match runner.backend.presence(runner.history_sql, &[], &effect.object).await {
+        let presence = runner.backend.presence(runner.history_sql, &[], &effect.object).await;
+        let presence = match presence {
+            Ok(Some(Presence::Present)) if effect.verb == Verb::Drops => {
+                let is_hiding = runner.backend.is_hiding_another(runner.history_sql, &effect.object).await;
+                match is_hiding {
+                    Ok(true) => return Ok(Some(of(done, Catalog::Unknown))),
+                    Ok(false) => presence,
+                    Err(error) => Err(error),
+                }
+            }
+            presence => presence,
+        };
+        match presence {
             Ok(Some(presence)) => digits.push(format!("'{}'", presence.digit())),
             Ok(None) => return Ok(None),
             Err(error) if error.is_connection_lost() => return Err(UnitError::ConnectionLost(error)),

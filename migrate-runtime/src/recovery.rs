@@ -16,6 +16,7 @@ use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, plan_script};
 use migrate_model::session_effect;
 use migrate_model::statement::Reading;
+use migrate_model::token::Tokens;
 
 /// A migration that was started and did not end, and what was found out about it.
 #[derive(Debug, Clone)]
@@ -78,6 +79,16 @@ struct Interruption<'r> {
     done_after: usize,
     /// What it creates and drops.
     effects: Vec<Effect>,
+    existing: Existing,
+}
+
+/// What a statement does with an object that exists already, or does not exist any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Existing {
+    /// It contains `IF EXISTS` or `IF NOT EXISTS`.
+    Accepted,
+    /// It fails.
+    Rejected,
 }
 
 impl<'r> Interruption<'r> {
@@ -93,7 +104,10 @@ impl<'r> Interruption<'r> {
                 ScriptPart::Segment(segment) => {
                     let effects = observation::watched_effects(part, &script, reading)?;
                     let done_after = segment.unit.done_after;
-                    return Some(Interruption { record, script, settings, done_after, effects });
+                    let sql = script.statements[segment.unit.statements.start].sql(&script.text);
+                    let is_conditional = Tokens::new(sql, reading.dialect).any(|token| token.is_word(sql, "EXISTS"));
+                    let existing = if is_conditional { Existing::Accepted } else { Existing::Rejected };
+                    return Some(Interruption { record, script, settings, done_after, effects, existing });
                 }
             }
         }
@@ -114,12 +128,19 @@ impl<'r> Interruption<'r> {
             Before::Unknown => return None,
         };
         let mut took_effect = Vec::new();
+        let mut is_repeated = false;
         for (at, (effect, presence)) in self.effects.iter().zip(presences).enumerate() {
             let was_achieved = before.get(at).is_some_and(|before| observation::is_achieved(effect, *before));
             let is_opposed = self.effects.iter().any(|other| other.object == effect.object && other.verb != effect.verb);
             if !was_achieved || is_opposed {
                 took_effect.push(observation::is_achieved(effect, *presence));
+            } else {
+                is_repeated = true;
             }
+        }
+        // `DROP TABLE a, b` of MySQL drops what exists, and then fails because of the other.
+        if is_repeated && took_effect.contains(&true) && self.existing == Existing::Rejected {
+            return None;
         }
         match (took_effect.contains(&true), took_effect.contains(&false)) {
             (true, true) => None,

@@ -37,6 +37,23 @@ const MARIADB: &[Case] = &[
     ),
     // The script itself has created the index, and the column.
     fails(Kind::MariaDb, "SELECT 1", "CREATE TABLE t (a int, KEY I (a));\nCREATE INDEX i ON t (a);\nCREATE TABLE w (id int);"),
+    // Parts that no text names.
+    fails(
+        Kind::MariaDb,
+        "CREATE TABLE u (x int)",
+        "CREATE TABLE t LIKE u;\nALTER TABLE t ADD COLUMN x text;\nCREATE TABLE w (id int);",
+    ),
+    fails(
+        Kind::MariaDb,
+        "SELECT 1",
+        "CREATE TABLE t (a int, b int, INDEX(a), INDEX(a, b));\nCREATE INDEX a_2 ON t (b);\nCREATE TABLE w (id int);",
+    ),
+    fails(
+        Kind::MariaDb,
+        "SELECT 1",
+        "CREATE TABLE t (`a``b` int);\nALTER TABLE t ADD COLUMN `a``b` text;\nCREATE TABLE w (id int);",
+    ),
+    fails(Kind::MariaDb, "SELECT 1", "CREATE TABLE t (É int);\nALTER TABLE t ADD COLUMN é text;\nCREATE TABLE w (id int);"),
     fails(
         Kind::MariaDb,
         "CREATE TABLE p (id int PRIMARY KEY)",
@@ -75,6 +92,12 @@ const MARIADB: &[Case] = &[
         "CREATE TABLE t (a int)",
         "RENAME TABLE t TO r;\nCREATE TABLE t (b int);\nALTER TABLE t RENAME TO s;\nCREATE TABLE t (c int);",
     ),
+];
+
+/// What fails in part: an operator must look, and the rest does not run.
+const MARIADB_IN_PART: &[(&str, &str)] = &[
+    ("CREATE TABLE a (id int)", "CREATE TABLE x (id int);\nDROP TABLE a, zz;\nCREATE TABLE w (id int);"),
+    ("CREATE VIEW a AS SELECT 1", "DROP VIEW a, zz;\nCREATE TABLE w (id int);"),
 ];
 
 const POSTGRES: &[Case] = &[
@@ -181,6 +204,55 @@ async fn interrupted_anywhere(case: &Case) {
         end(database, before).await;
     }
     assert!(interruptions >= 4, "{interruptions} of {} messages: {up}", texts.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_fails_in_part_is_not_applied() {
+    for (before, up) in MARIADB_IN_PART {
+        let folder = TestFolder::new(&[("001_a.up.sql", up)]);
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        let mut at = 0;
+        loop {
+            at += 1;
+            let database = TestDatabase::new(Kind::MariaDb).await;
+            database.execute(before).await;
+            let proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, Disconnect::After).await;
+            let _ = migrator.run(&proxy.url).await;
+            let is_disconnected = proxy.is_disconnected();
+            let again = migrator.run(&database.url).await;
+            assert!(again.is_err(), "message {at}: {up}");
+            assert!(!database.tables().await.contains(&"w".to_owned()), "message {at}: {up}");
+            database.drop().await;
+            if !is_disconnected {
+                break;
+            }
+        }
+        assert!(at > 10, "{at} messages");
+    }
+}
+
+/// After the drop, the name means an index of another schema: an operator must look, and nothing else is dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_of_another_schema_is_not_dropped() {
+    let folder = TestFolder::new(&[("001_a.up.sql", "SET search_path = app, public;\nDROP INDEX CONCURRENTLY i;\n")]);
+    let migrator = Migrator::new(folder.set(Kind::Postgres.dialect()));
+    let mut at = 0;
+    loop {
+        at += 1;
+        let database = TestDatabase::new(Kind::Postgres).await;
+        database.execute("CREATE SCHEMA app; CREATE TABLE t (a int); CREATE TABLE app.t (a int)").await;
+        database.execute("CREATE INDEX i ON t (a); CREATE INDEX i ON app.t (a)").await;
+        let proxy = Proxy::disconnecting(Kind::Postgres, &database.url, at, Disconnect::After).await;
+        let _ = migrator.run(&proxy.url).await;
+        let is_disconnected = proxy.is_disconnected();
+        let _ = migrator.run(&database.url).await;
+        assert_eq!(database.value("SELECT (to_regclass('public.i') IS NOT NULL)::text").await, "true", "message {at}");
+        database.drop().await;
+        if !is_disconnected {
+            break;
+        }
+    }
+    assert!(at > 8, "{at} messages");
 }
 
 async fn end(database: TestDatabase, before: &str) {

@@ -564,6 +564,11 @@ impl Backend for Postgres<'_> {
         if self.is_true(&sql).await? { Ok(()) } else { Err(BackendError::own("the lock was no longer held")) }
     }
 
+    async fn is_hiding_another(&mut self, history_sql: &HistorySql, object: &Object) -> Result<bool, BackendError> {
+        let Some(query) = presence::namesakes_query(history_sql, object) else { return Ok(false) };
+        self.is_true(&query).await
+    }
+
     async fn presence(
         &mut self,
         history_sql: &HistorySql,

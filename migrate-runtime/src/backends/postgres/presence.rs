@@ -34,7 +34,7 @@ impl IndexBuild {
                 let name = tokens.next()?.text(sql);
                 tokens.next_if(|token| token.is_word(sql, "ON"))?;
                 let is_quoted = name.starts_with('"');
-                Some(if is_quoted { name.to_owned() } else { format!("\"{}\"", name.to_lowercase()) })
+                Some(kept_name(name, is_quoted))
             }
         };
         tokens.next_if(|token| token.is_word(sql, "ONLY"));
@@ -68,6 +68,17 @@ impl IndexBuild {
             self.table
         )
     }
+}
+
+/// The longest name that a server keeps, in bytes; it cuts longer ones (`NAMEDATALEN`).
+const LONGEST_NAME: usize = 63;
+
+/// A name as the server keeps it, in quotes: without quotes in the text, its ASCII letters are made lower case.
+fn kept_name(name: &str, is_quoted: bool) -> String {
+    let inside = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).filter(|_| is_quoted);
+    let name = inside.map_or_else(|| name.to_ascii_lowercase(), |name| name.replace("\"\"", "\""));
+    let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
+    format!("\"{}\"", name[..end].replace('"', "\"\""))
 }
 
 /// A query that returns 1 if the object exists, 2 if it exists but is not valid or not validated, and 0 or no row otherwise.
@@ -130,6 +141,21 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
     }
 }
 
+/// A query whether several schemas of `search_path` have a relation of this name; `None` for an object that has a schema, or is no
+/// relation.
+pub fn namesakes_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
+    let (Object::Table(name) | Object::View(name) | Object::Sequence(name) | Object::Index(None, name)) = object else {
+        return None;
+    };
+    let equal = history_sql.dialect().names.equal;
+    let name = Some(name).filter(|name| name.schema.is_none()).map(|name| history_sql.text(&name.name))?;
+    Some(format!(
+        "SELECT (pg_catalog.count(*) OPERATOR(pg_catalog.>) 1)::pg_catalog.text FROM pg_catalog.pg_class c \
+         JOIN pg_catalog.pg_namespace n ON n.oid {equal} c.relnamespace \
+         WHERE c.relname {equal} {name} AND n.nspname {equal} ANY (pg_catalog.current_schemas(true))"
+    ))
+}
+
 /// A partition that is pending detach is still one, but not valid. Before PostgreSQL 14 there is no such column.
 fn partition_query(table: &str, partition: &str, equal: &str) -> String {
     format!(
@@ -154,6 +180,10 @@ mod tests {
             literals("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I'x\" ON ONLY s.\"T\" USING gin (a)").unwrap(),
             "\"I'x\" E's.\"T\"'"
         );
+        assert_eq!(literals("CREATE INDEX CONCURRENTLY ÉI ON t (a)").unwrap(), "\"Éi\" E't'");
+        let long = format!("CREATE INDEX CONCURRENTLY {} ON t (a)", "é".repeat(40));
+        assert_eq!(literals(&long).unwrap(), format!("\"{}\" E't'", "é".repeat(31)));
+        assert_eq!(literals("CREATE INDEX CONCURRENTLY \"a\"\"\" ON t (a)").unwrap(), "\"a\"\"\" E't'");
         for sql in ["CREATE INDEX i ON t (a)", "DROP INDEX CONCURRENTLY i", "SELECT 1", ""] {
             assert_eq!(literals(sql), None, "{sql}");
         }

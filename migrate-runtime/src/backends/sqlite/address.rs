@@ -33,6 +33,10 @@ pub fn parse(url: &str) -> Result<Box<dyn Address>, AddressError> {
     Parameters::read(url.split_once('?').map_or("", |(_, query)| query), PARAMETERS)?;
     let options = SqliteConnectOptions::from_str(url)?.disable_statement_logging();
     let in_memory = options.get_filename().as_os_str().is_empty() || is_in_memory(url);
+    // SQLite would read the rest as a URI, with rules of its own, and everything else here as a path.
+    if !in_memory && options.get_filename().to_string_lossy().to_ascii_lowercase().starts_with("file:") {
+        return Err(AddressError::new("a path that begins with `file:` is not supported").help("write the path: `sqlite:app.db`"));
+    }
     Ok(Box::new(SqliteAddress { options, in_memory }))
 }
 
