@@ -141,7 +141,7 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
     }
 }
 
-/// A query whether several schemas of `search_path` have a relation of this name; `None` for an object that has a schema, or is no
+/// A query whether several schemas of `search_path` have a relation of this name; `None` for an object that has a schema, or is not a
 /// relation.
 pub fn namesakes_query(history_sql: &HistorySql, object: &Object) -> Option<String> {
     let (Object::Table(name) | Object::View(name) | Object::Sequence(name) | Object::Index(None, name)) = object else {
