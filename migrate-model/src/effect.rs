@@ -236,6 +236,11 @@ fn dropped(drop: &DropStatement) -> Option<Vec<Effect>> {
     drop.names.iter().map(|name| object(drop.kind, name, drop.table.as_ref()).map(drops)).collect()
 }
 
+/// Does the constraint get the name that the statement gives it? A primary key of MySQL does not.
+fn keeps_name(kind: &ConstraintKind, dialect: Dialect) -> bool {
+    dialect != Dialect::MySql || !matches!(kind, ConstraintKind::Primary { .. })
+}
+
 fn altered(alter: &AlterTable, dialect: Dialect) -> Option<Vec<Effect>> {
     let table = &alter.table;
     let mut effects = Vec::new();
@@ -249,12 +254,7 @@ fn altered(alter: &AlterTable, dialect: Dialect) -> Option<Vec<Effect>> {
             {
                 effects.push(creates(column(&added.name)));
             }
-            // MySQL does not keep the name.
-            ActionKind::AddConstraint(added)
-                if dialect == Dialect::MySql && matches!(added.kind, ConstraintKind::Primary { .. }) =>
-            {
-                return None;
-            }
+            ActionKind::AddConstraint(added) if !keeps_name(&added.kind, dialect) => return None,
             ActionKind::AddConstraint(added) => {
                 let name = added.name.as_ref()?;
                 // On MySQL, a unique key without the word `CONSTRAINT` is only an index.
