@@ -77,6 +77,14 @@ fn parse(text: &str) -> Result<DatabaseUrl, CommandError> {
     })
 }
 
+/// Does a flag, a variable or a file give a URL?
+///
+/// # Errors
+/// If a source is invalid.
+pub fn is_configured(context: &Context<'_>, project: &Project) -> Result<bool, CommandError> {
+    Ok(given(context, project)?.is_some())
+}
+
 fn given(context: &Context<'_>, project: &Project) -> Result<Option<SourcedUrl>, CommandError> {
     let flag = context.global.database_url.as_deref();
     let dialect = context.global.dialect.as_ref().map(|argument| argument.dialect).or(project.settings.dialect);

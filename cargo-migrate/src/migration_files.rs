@@ -57,6 +57,7 @@ pub fn version_after(version: &Version) -> Version {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     let form = if text.contains('-') { "%Y-%m-%d-%H%M%S" } else { "%Y%m%d%H%M%S" };
     let time = DateTime::strptime("%Y%m%d%H%M%S", &digits).ok().filter(|_| version.is_timestamp());
+    // What only looks like a time, such as `20260199000000`, is a number.
     let later = time.and_then(|time| time.checked_add(1.second()).ok()?.strftime(form).to_string().parse().ok());
     later.unwrap_or_else(|| version.successor())
 }

@@ -7,7 +7,7 @@ use crate::loaded_project;
 use migrate_cli::CommandError;
 use migrate_model::dialect::Dialect;
 use migrate_model::files::project::Project;
-use migrate_runtime::{History, Migrator, Version};
+use migrate_runtime::{ErrorKind, History, Migrator, Version};
 use std::time::Duration;
 
 /// How long to wait for the database. Without an answer, the files alone decide.
@@ -28,15 +28,18 @@ impl DatabaseRecords {
     }
 }
 
-/// The history, for a command that cannot do without it.
+/// The history, for a command that cannot do without it; empty if the database does not exist yet.
 ///
 /// # Errors
 /// If no database is configured, or it cannot be reached.
 pub async fn required(context: &Context<'_>, project: &Project) -> Result<DatabaseRecords, CommandError> {
     let dialect = loaded_project::dialect_without_database(context, project)?;
     let url = database_url::of(context, project)?;
-    let status = migrator(project, dialect).status(&url).await?;
-    Ok(DatabaseRecords(status.history().clone()))
+    match migrator(project, dialect).status(&url).await {
+        Ok(status) => Ok(DatabaseRecords(status.history().clone())),
+        Err(error) if error.kind() == ErrorKind::NoDatabase => Ok(DatabaseRecords(History::default())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn migrator(project: &Project, dialect: Dialect) -> Migrator {

@@ -244,6 +244,7 @@ impl Migrator {
         let summary = match summary::state(&mut *backend, &history_sql, &history).await {
             Ok(summary) => summary,
             Err(error) if error.is_connection_lost() => return Err(read_error(error)),
+            // Who may not read it is not told about it: nothing depends on it.
             Err(_) => SummaryState::OfRecords,
         };
         let problems = trust::findings(&mut *backend, &history_sql, Purpose::Writing).await;

@@ -4,16 +4,11 @@
 use crate::backend::{Presence, UnitError};
 use crate::history_change::{Catalog, Observation};
 use crate::step::{PreparedStep, StepError, StepRunner};
-use migrate_model::dialect::Dialect;
 use migrate_model::effect::{self, Effect, Effects, Object, Verb};
-use migrate_model::name::Name;
-use migrate_model::reader;
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, ScriptPlan};
 use migrate_model::session_effect;
 use migrate_model::statement::Reading;
-use migrate_model::syntax::{CreateTable, Syntax};
-use std::ops::Range;
 
 /// How the catalog is asked before the segments of a script.
 #[derive(Debug, Default)]
@@ -35,77 +30,6 @@ enum Asking {
         /// Whether settings precede it.
         after_settings: bool,
     },
-}
-
-/// The tables that a script has created so far: of them, nothing exists that its statements do not name.
-struct NewTables<'s> {
-    names: Vec<Name>,
-    script: &'s Script,
-    dialect: Dialect,
-    /// What precedes the next statement, in lower case; not longer than [`LONGEST_SEARCH`].
-    text: String,
-}
-
-/// Names are not searched for in a longer text (bytes).
-const LONGEST_SEARCH: usize = 16 << 10;
-
-impl<'s> NewTables<'s> {
-    /// None, before the first statement.
-    fn new(script: &'s Script, dialect: Dialect) -> Self {
-        NewTables { names: Vec::new(), script, dialect, text: String::new() }
-    }
-
-    /// These statements ran.
-    fn add(&mut self, statements: Range<usize>) {
-        for at in statements {
-            let sql = self.script.statements[at].sql(&self.script.text);
-            match reader::read(sql, self.dialect) {
-                Syntax::CreateTable(table) if defines_everything(&table) => self.names.extend(table.name),
-                Syntax::CreateIndex(_) | Syntax::CreateTable(_) | Syntax::Insert(_) => {}
-                // Another statement may change what a name means.
-                _ => self.names.clear(),
-            }
-            if self.text.len() <= LONGEST_SEARCH {
-                self.text.push_str(&sql.to_ascii_lowercase());
-            }
-        }
-    }
-
-    /// Are all effects on parts of these tables that no statement so far can have made?
-    fn lack(&self, effects: &[Effect]) -> bool {
-        let is_new = |name: &str| {
-            let name = name.to_ascii_lowercase();
-            // A name that is written in another way, or in other letters, would not be found.
-            let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            is_plain && self.text.len() <= LONGEST_SEARCH && !self.text.contains(stem(&name)) && !may_be_generated(&name)
-        };
-        effects.iter().all(|effect| match &effect.object {
-            Object::Index(Some(table), Name { name, .. }) | Object::Column(table, name) | Object::Constraint(table, name) => {
-                effect.verb == Verb::Creates && self.names.contains(table) && is_new(name)
-            }
-            _ => false,
-        })
-    }
-}
-
-/// A table of which the statement itself names every part, and that did not exist before.
-fn defines_everything(table: &CreateTable) -> bool {
-    let is_copy = table.as_query || !table.like.is_empty() || table.columns.is_empty();
-    !is_copy && !table.if_not_exists && !table.temporary && !table.or_replace
-}
-
-/// The name without the number that a server appends to a name that is taken: `a_2`.
-fn stem(name: &str) -> &str {
-    let stem = name.trim_end_matches(|last: char| last.is_ascii_digit());
-    if stem.len() < name.len() { stem.trim_end_matches('_') } else { name }
-}
-
-/// Could a server have given this name to a constraint or an index that has none in the text? Sources: PostgreSQL, `ChooseIndexName`
-/// and `ChooseConstraintName`; MySQL manual, "CREATE TABLE"; MariaDB knowledge base, "CONSTRAINT".
-fn may_be_generated(name: &str) -> bool {
-    let stem = name.trim_end_matches(|last: char| last.is_ascii_digit());
-    let ends = ["_key", "_idx", "_pkey", "_fkey", "_check", "_excl", "_null", "_ibfk_", "_chk_", "constraint_", "primary"];
-    ends.iter().any(|end| stem.ends_with(end))
 }
 
 /// The effects by which the outcome of a statement is found out. `None` if it commits with its checkpoint, or they are not known.
@@ -146,9 +70,7 @@ impl Observations {
             return Observations::default();
         }
         let mut segments = Vec::new();
-        let mut new_tables = NewTables::new(script, runner.reading.dialect);
         let mut done = runner.step.done;
-        new_tables.add(0..done.min(script.statements.len()));
         let (mut after_settings, mut names_change) = (false, false);
         for part in &plan.parts {
             match part {
@@ -156,14 +78,10 @@ impl Observations {
                     after_settings = true;
                     let sql = |at: usize| script.statements[at].sql(&script.text);
                     names_change |= statements.clone().any(|at| session_effect::decides_names(sql(at), runner.reading.dialect));
-                    if names_change {
-                        new_tables.names.clear();
-                    }
                 }
                 ScriptPart::Segment(segment) => {
                     let effects = watched_effects(part, script, runner.reading);
-                    let effects = effects.filter(|effects| !effects.is_empty() && !new_tables.lack(effects));
-                    segments.push(effects.map(|effects| {
+                    segments.push(effects.filter(|effects| !effects.is_empty()).map(|effects| {
                         // Before the start, a query of its own costs less than an expression in the transaction.
                         let is_own_query = names_change || sets_role || segments.is_empty() && !after_settings;
                         match if is_own_query { None } else { digits_sql(runner, &effects) } {
@@ -174,7 +92,6 @@ impl Observations {
                             None => Asking::Before { effects, done, after_settings },
                         }
                     }));
-                    new_tables.add(segment.unit.statements.clone());
                     done = segment.unit.done_after;
                     (after_settings, names_change) = (false, false);
                 }

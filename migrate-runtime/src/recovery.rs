@@ -95,6 +95,7 @@ impl<'r> Interruption<'r> {
     /// `None` for a statement that shares a transaction with its checkpoint, and so is not done; and for one whose effects cannot
     /// be determined.
     fn of(record: &'r Record, reading: Reading<'_>) -> Option<Self> {
+        // Of a script that was too long to be stored, no statement is known.
         let (script, _) = Script::read(record.pending_sql.clone().unwrap_or_default(), "", reading);
         let plan = plan_script(&script, reading.dialect, record.statements_done);
         let mut settings = Vec::new();
@@ -216,7 +217,10 @@ async fn inspect(
 async fn observed_before(backend: &mut dyn Backend, history_sql: &HistorySql, record: &Record) -> Result<Before, BackendError> {
     let sql = history_sql.select_observation(record.key.as_str());
     let rows = session::read(backend, history_sql, &[HistoryTable::Events], &sql).await?;
-    let detail = rows.and_then(session::first).unwrap_or_default();
+    // Without the table, what was recorded is lost.
+    let Some(rows) = rows else { return Ok(Before::Unknown) };
+    // The run writes the event with the record or the checkpoint itself, so without one nothing was as the statement would make it.
+    let detail = session::first(rows).unwrap_or_default();
     Ok(match detail.split_once(':') {
         Some((done, digits)) if done.parse() == Ok(record.statements_done) => {
             let presence = |digit: char| Presence::of(Some(digit.encode_utf8(&mut [0; 4])));

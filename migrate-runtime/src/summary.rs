@@ -103,6 +103,7 @@ struct StoredSummary {
 impl StoredSummary {
     async fn read(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Self, BackendError> {
         let rows = session::read(backend, history_sql, &[HistoryTable::Versions], &history_sql.select_summary()).await?;
+        // A row or a value that does not exist differs from every summary, except that of a service that has applied nothing.
         let mut columns =
             rows.and_then(|rows| rows.into_iter().next()).unwrap_or_default().into_iter().map(Option::unwrap_or_default);
         let mut column = || columns.next().unwrap_or_default();

@@ -201,24 +201,32 @@ fn a_duplicate_version_is_renumbered() {
 #[test]
 fn the_migration_to_renumber_is_named() {
     for (theirs, ours, expected) in [
-        ("002_theirs.up.sql", "002_ours.up.sql", "003_ours.up.sql"),
-        ("2_theirs/up.sql", "2_ours/up.sql", "3_ours/up.sql"),
-        ("V2__theirs.sql", "V2__ours.sql", "V3__ours.sql"),
+        ("002_theirs.up.sql", "002_ours.up.sql", "003_ours"),
+        ("2_theirs/up.sql", "2_ours/up.sql", "3_ours"),
+        ("V2__theirs.sql", "V2__ours.sql", "V3__ours"),
         ("20260101000000_theirs.sql", "20260101000000_ours.sql", "2"),
     ] {
-        let folder = TestFolder::new(&[(theirs, "SELECT 1;"), (ours, "SELECT 2;")]);
+        let stem = ours.trim_end_matches("/up.sql").trim_end_matches(".up.sql").trim_end_matches(".sql");
+        let text = format!("-- Migration: {stem}\nSELECT 2;");
+        let folder = TestFolder::new(&[(theirs, "SELECT 1;"), (ours, &text)]);
         folder.write("migrate.toml", "database = \"sqlite\"\ndown = \"optional\"\n");
         let binary = Binary::inside(folder.path());
         binary.run(&["init"]);
         let outcome = binary.run(&["renumber"]);
         assert!(outcome.code == 2 && outcome.stderr.contains("cargo migrate renumber "), "{ours}: {outcome:?}");
         assert_eq!(names(&folder).len(), 2);
+        // It may have applied both, so it must be asked.
+        let unreachable = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:migrate.toml");
+        assert_ne!(unreachable.run(&["renumber", ours]).code, 0);
+        assert_eq!(names(&folder).len(), 2);
+        assert!(names(&folder).contains(&ours.to_owned()));
         let outcome = binary.run(&["renumber", ours]);
         assert_eq!(outcome.code, 0, "{ours}: {outcome:?}");
         let names = names(&folder);
         assert!(names.contains(&theirs.to_owned()) && !names.contains(&ours.to_owned()), "{names:?}");
         assert!(names.iter().any(|name| name.starts_with(expected) && name != theirs), "{names:?}");
-        let is_kept = names.iter().any(|name| folder.text(&format!("migrations/{name}")) == "SELECT 2;");
+        let text = names.iter().map(|name| folder.text(&format!("migrations/{name}"))).find(|text| text.ends_with("2;")).unwrap();
+        let is_kept = text.starts_with(&format!("-- Migration: {expected}")) && !text.contains(stem);
         assert!(is_kept && binary.run(&["check"]).code == 0, "{names:?} {:?}", binary.run(&["check"]));
         assert_eq!(binary.run(&["renumber", "001_missing.up.sql"]).code, 2);
     }

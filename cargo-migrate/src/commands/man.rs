@@ -26,10 +26,8 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     let mut command = without_help((context.command_line)());
     // The pages of sub-commands are named after the whole command line.
     command.build();
+    let count = pages(&command);
     clap_mangen::generate_to(command, &arguments.folder).map_err(failed)?;
-    let pages = fs::read_dir(&arguments.folder).map_err(failed)?;
-    let is_page = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("cargo-migrate");
-    let count = pages.filter_map(Result::ok).filter(is_page).count();
     let folder = relative_paths::shown_path(&arguments.folder);
     context.output.status("Created", &format!("{} in {folder}", count_of(count, "manual page")));
     Ok(Exit::Done)
@@ -38,4 +36,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
 /// Without the sub-command `help`, which would have a page for each command.
 fn without_help(command: Command) -> Command {
     command.disable_help_subcommand(true).mut_subcommands(without_help)
+}
+
+/// The number of pages: one for each command.
+fn pages(command: &Command) -> usize {
+    1 + command.get_subcommands().map(pages).sum::<usize>()
 }

@@ -1,6 +1,7 @@
 //! `renumber`: gives the next free version to a migration that has the version of another one, as after a merge of two branches.
 
 use crate::command::Context;
+use crate::database_url;
 use crate::file_writer;
 use crate::lock_file_guard::LockFileGuard;
 use crate::migration_files::{self, Numbering};
@@ -16,6 +17,7 @@ use migrate_model::files::regular_file;
 use migrate_model::target::Direction;
 use migrate_runtime::Version;
 use serde_json::json;
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +58,9 @@ impl Candidate<'_> {
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let project = packages::project(context)?;
-    let recorded = recorded_history::read(context, &project).await;
+    // A database that is configured must be asked: else an applied migration would get another version.
+    let is_configured = database_url::is_configured(context, &project)?;
+    let recorded = if is_configured { Some(recorded_history::required(context, &project).await?) } else { None };
     let mut guard = LockFileGuard::take(&project)?;
     let names = project.list_files();
     let mut lock = guard.read(&names)?;
@@ -65,17 +69,23 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let chosen = chosen(arguments, &candidates)?;
     let latest = recorded.as_ref().and_then(recorded_history::DatabaseRecords::latest_version);
     let mut version = migration_files::next_version(Numbering::SameAsLatest, &names, latest.as_ref())?;
-    let mut renamed = Vec::new();
+    let mut renames = Vec::new();
     for candidate in chosen {
         for file in &candidate.files {
-            let new_name = rename(file, &version)?;
-            for draft in lock.drafts.iter_mut().filter(|draft| **draft == file.name) {
-                draft.clone_from(&new_name);
-            }
-            context.output.status("Renumbered", &format!("{} as {}", relative_paths::shown_path(&file.path), new_name));
-            renamed.push(json!({ "from": file.name, "to": new_name }));
+            renames.push(Rename::of(file, &version)?);
         }
         version = migration_files::version_after(&version);
+    }
+    let mut renamed = Vec::new();
+    // Everything that can be refused was.
+    for rename in renames {
+        rename.carry_out()?;
+        let (old, new) = (&rename.file.name, &rename.name);
+        for draft in lock.drafts.iter_mut().filter(|draft| *draft == old) {
+            draft.clone_from(new);
+        }
+        context.output.status("Renumbered", &format!("{} as {new}", relative_paths::shown_path(&rename.file.path)));
+        renamed.push(json!({ "from": old, "to": new }));
     }
     guard.write(&lock)?;
     if renamed.is_empty() {
@@ -143,39 +153,63 @@ fn chosen<'c, 'a>(arguments: &Arguments, groups: &'c [Vec<Candidate<'a>>]) -> Re
     Ok(chosen)
 }
 
-/// Renames a file, and its name in the comments at its start. Returns its new name.
-fn rename(file: &SourceFile, version: &Version) -> Result<String, CommandError> {
-    let new_name = file.name.replacen(file.version.as_str(), version.as_str(), 1);
-    let inside = file.name.matches('/').count() + 1;
-    let folder = file.path.ancestors().nth(inside).unwrap_or(Path::new(""));
-    let target: PathBuf = folder.join(&new_name);
-    let failed = |what: &str, error: &dyn std::fmt::Display| {
-        CommandError::other(format!("cannot {what} `{}`: {error}", relative_paths::shown_path(&file.path)))
-            .help("run the same command again")
-    };
-    if target.exists() {
-        return Err(failed("rename", &format!("`{}` exists", relative_paths::shown_path(&target))));
-    }
-    file_writer::refuse_link(&file.path)?;
-    if let Some(parent) = target.parent() {
-        fs::create_dir_all(parent).map_err(|error| failed("rename", &error))?;
-    }
-    let text = regular_file::read_text(&file.path, regular_file::MIGRATION_LIMIT).map_err(|error| failed("read", &error))?;
-    fs::rename(&file.path, &target).map_err(|error| failed("rename", &error))?;
-    // The folder of one migration, if it was the last file in it.
-    if let Some(parent) = file.path.parent().filter(|parent| *parent != folder) {
-        let _ = fs::remove_dir(parent);
-    }
-    if let Some(text) = with_new_name(&text, file, version) {
-        file_writer::replace(&target, &text)?;
-    }
-    Ok(new_name)
+/// The new name of a file.
+struct Rename<'a> {
+    file: &'a SourceFile,
+    name: String,
+    target: PathBuf,
+    /// The text with the new name in its header; `None` if the header does not contain the name.
+    text: Option<String>,
 }
 
-/// The text with the new name in its header, as in `-- Migration: 003_add_email`; `None` if the header does not contain the name.
+impl<'a> Rename<'a> {
+    /// Reads the file, and changes nothing.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is a link, or the new name is taken.
+    fn of(file: &'a SourceFile, version: &Version) -> Result<Self, CommandError> {
+        let name = file.name.replacen(file.version.as_str(), version.as_str(), 1);
+        let inside = file.name.matches('/').count() + 1;
+        let folder = file.path.ancestors().nth(inside).unwrap_or(Path::new(""));
+        let target = folder.join(&name);
+        if target.exists() {
+            return Err(cannot(&file.path, "rename", &format!("`{}` exists", relative_paths::shown_path(&target))));
+        }
+        file_writer::refuse_link(&file.path)?;
+        let text = regular_file::read_text(&file.path, regular_file::MIGRATION_LIMIT);
+        let text = text.map_err(|error| cannot(&file.path, "read", &error))?;
+        Ok(Rename { file, text: with_new_name(&text, file, version), name, target })
+    }
+
+    fn carry_out(&self) -> Result<(), CommandError> {
+        let path = &self.file.path;
+        let failed = |error: std::io::Error| cannot(path, "rename", &error);
+        if let Some(parent) = self.target.parent() {
+            fs::create_dir_all(parent).map_err(failed)?;
+        }
+        fs::rename(path, &self.target).map_err(failed)?;
+        // The folder of one migration, if this was the last file in it.
+        if let Some(parent) = path.parent().filter(|parent| Some(*parent) != self.target.parent()) {
+            let _ = fs::remove_dir(parent);
+        }
+        match &self.text {
+            Some(text) => file_writer::replace(&self.target, text),
+            None => Ok(()),
+        }
+    }
+}
+
+fn cannot(path: &Path, what: &str, error: &dyn Display) -> CommandError {
+    CommandError::other(format!("cannot {what} `{}`: {error}", relative_paths::shown_path(path)))
+}
+
+/// The text with the new name in the comments at its start, as in `-- Migration: 003_add_email`.
 fn with_new_name(text: &str, file: &SourceFile, version: &Version) -> Option<String> {
-    let [old, new] = [file.version.as_str(), version.as_str()].map(|version| format!("{version}_{}", file.title));
+    let start = file.name.find(file.version.as_str())?;
+    let end = start + file.name[start..].find(&file.title)? + file.title.len();
+    let old = &file.name[start..end];
+    let new = old.replacen(file.version.as_str(), version.as_str(), 1);
     let is_comment = |line: &&str| line.trim().is_empty() || line.starts_with("--");
     let header: usize = text.split_inclusive('\n').take_while(is_comment).map(str::len).sum();
-    text[..header].contains(&old).then(|| format!("{}{}", text[..header].replace(&old, &new), &text[header..]))
+    text[..header].contains(old).then(|| format!("{}{}", text[..header].replace(old, &new), &text[header..]))
 }

@@ -77,6 +77,7 @@ const LONGEST_NAME: usize = 63;
 fn kept_name(name: &str, is_quoted: bool) -> String {
     let inside = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).filter(|_| is_quoted);
     let name = inside.map_or_else(|| name.to_ascii_lowercase(), |name| name.replace("\"\"", "\""));
+    // A character is not cut in two; the start of a text is always a boundary.
     let end = (0..=LONGEST_NAME.min(name.len())).rev().find(|end| name.is_char_boundary(*end)).unwrap_or_default();
     format!("\"{}\"", name[..end].replace('"', "\"\""))
 }
