@@ -54,6 +54,17 @@ const MARIADB: &[Case] = &[
         "CREATE TABLE t (`a``b` int);\nALTER TABLE t ADD COLUMN `a``b` text;\nCREATE TABLE w (id int);",
     ),
     fails(Kind::MariaDb, "SELECT 1", "CREATE TABLE t (É int);\nALTER TABLE t ADD COLUMN é text;\nCREATE TABLE w (id int);"),
+    // Names that the collation of the catalog takes for the same.
+    succeeds(
+        Kind::MariaDb,
+        "CREATE TABLE t (e int)",
+        "ALTER TABLE t ADD COLUMN é text;\nCREATE INDEX i ON t (e);\nCREATE INDEX í ON t (e);\nALTER TABLE t DROP INDEX i;",
+    ),
+    succeeds(
+        Kind::MariaDb,
+        "CREATE TABLE t (e int)",
+        "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @x = 1;\nCREATE TRIGGER G BEFORE INSERT ON t FOR EACH ROW SET @x = 2;",
+    ),
     fails(
         Kind::MariaDb,
         "CREATE TABLE p (id int PRIMARY KEY)",

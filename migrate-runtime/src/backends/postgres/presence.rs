@@ -38,13 +38,11 @@ impl IndexBuild {
             }
         };
         tokens.next_if(|token| token.is_word(sql, "ONLY"));
-        let first = tokens.next()?;
-        let mut end = first.end;
-        while tokens.peek().is_some_and(|token| token.is_symbol(sql, b'.')) {
-            tokens.next();
-            end = tokens.next()?.end;
+        let mut table = tokens.next()?.text(sql).to_owned();
+        while tokens.next_if(|token| token.is_symbol(sql, b'.')).is_some() {
+            table = format!("{table}.{}", tokens.next()?.text(sql));
         }
-        let table = sql[first.start..end].replace('\\', "\\\\").replace('\'', "''");
+        let table = table.replace('\\', "\\\\").replace('\'', "''");
         Some(IndexBuild { name, table: format!("E'{table}'") })
     }
 
@@ -181,6 +179,7 @@ mod tests {
             literals("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS \"I'x\" ON ONLY s.\"T\" USING gin (a)").unwrap(),
             "\"I'x\" E's.\"T\"'"
         );
+        assert_eq!(literals("CREATE INDEX CONCURRENTLY i ON s /* c */ . -- d\n t (a)").unwrap(), "\"i\" E's.t'");
         assert_eq!(literals("CREATE INDEX CONCURRENTLY ÉI ON t (a)").unwrap(), "\"Éi\" E't'");
         let long = format!("CREATE INDEX CONCURRENTLY {} ON t (a)", "é".repeat(40));
         assert_eq!(literals(&long).unwrap(), format!("\"{}\" E't'", "é".repeat(31)));
