@@ -44,7 +44,7 @@ impl SharedDatabase {
     pub fn services(&self) -> Vec<ServiceHistory<'_>> {
         let services = self.members.iter().map(|member| ServiceHistory {
             name: &member.project.service,
-            history: &member.folder.set.contents().migrations,
+            history: member.folder.set.migrations(),
             owns: &member.project.settings.safety.owns,
             levels: &member.levels,
         });

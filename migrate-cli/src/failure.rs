@@ -101,9 +101,11 @@ impl CommandError {
             CommandError::Usage { .. } => Exit::Usage,
             CommandError::Other { .. } => Exit::Failed,
             CommandError::Run { error, .. } => match error.kind() {
-                ErrorKind::HistoryMismatch => Exit::HistoryMismatch,
-                ErrorKind::LockNotObtained => Exit::Locked,
-                ErrorKind::MigrationFailed => Exit::MigrationFailed,
+                ErrorKind::HistoryMismatch | ErrorKind::OutOfOrder => Exit::HistoryMismatch,
+                ErrorKind::LockNotObtained | ErrorKind::LockLost => Exit::Locked,
+                ErrorKind::MigrationFailed | ErrorKind::TableLocked | ErrorKind::TimedOut | ErrorKind::GateClosed => {
+                    Exit::MigrationFailed
+                }
                 ErrorKind::UnknownVersion => Exit::Usage,
                 _ => Exit::Failed,
             },

@@ -306,7 +306,7 @@ async fn pending_sql(service: &Service, step: &Step<'_>) -> Result<String, Comma
     } else {
         stored_scripts::read(service, &step.key).await?
     };
-    Ok(rest(sql, service.set.contents().reading(), step.done))
+    Ok(rest(sql, service.set.settings().reading(), step.done))
 }
 
 /// The part of a script after this number of completed statements.

@@ -1,4 +1,4 @@
-//! What a PostgreSQL server says while a migration runs: warnings and notices. The driver passes them to `tracing` only.
+//! What a server says while a migration runs: warnings and notices. The driver and the runtime pass them to `tracing` only.
 
 use std::fmt::Debug;
 use std::sync::Mutex;
@@ -7,8 +7,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
 
-/// The target of the driver's events.
-const NOTICES: &str = "sqlx::postgres::notice";
+/// The targets of the events: of the PostgreSQL driver, and of the runtime for MySQL and MariaDB.
+const NOTICES: [&str; 2] = ["sqlx::postgres::notice", "migrate_runtime::server"];
 
 /// The span that the engine opens for each migration. What the server says outside it concerns our own statements.
 const MIGRATION: &str = "migration";
@@ -38,9 +38,9 @@ pub struct ServerNotice {
 /// The severity of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoticeSeverity {
-    /// `WARNING`: shown by default.
+    /// `WARNING` of PostgreSQL, `Warning` or `Error` of MySQL: shown by default.
     Warning,
-    /// `NOTICE`, `INFO`, `LOG` or `DEBUG`, as far as `client_min_messages` lets the server send them.
+    /// `Note` of MySQL; `NOTICE`, `INFO`, `LOG` or `DEBUG` of PostgreSQL, as far as `client_min_messages` lets the server send them.
     Notice,
 }
 
@@ -77,7 +77,7 @@ struct NoticeCollector {
 
 impl Subscriber for NoticeCollector {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == NOTICES || (metadata.is_span() && metadata.name() == MIGRATION)
+        NOTICES.contains(&metadata.target()) || (metadata.is_span() && metadata.name() == MIGRATION)
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {

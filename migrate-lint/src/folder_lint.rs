@@ -87,7 +87,7 @@ pub fn for_build(folder: &Folder, settings: &Settings) -> Vec<Finding> {
     let (mut options, mut findings) = options(settings, folder.set.dialect());
     options.scope = drafts(folder);
     if options.scope != LintScope::Only(BTreeSet::new()) {
-        findings.extend(lint(&folder.set.contents().migrations, &options));
+        findings.extend(lint(folder.set.migrations(), &options));
     }
     findings.retain(|finding| finding.level >= Level::Warning);
     if mode == LintMode::Warn {

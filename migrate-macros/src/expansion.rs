@@ -1,5 +1,6 @@
 //! Reads and checks a folder and creates the tokens of the macro: the embedded set, or a compile error with all findings.
 
+use crate::arguments::Arguments;
 use migrate_lint::{folder_lint, rules};
 use migrate_model::files::boundary::ALLOW_OUTSIDE;
 use migrate_model::files::check::{self, CheckOptions};
@@ -13,11 +14,16 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 /// The expression that replaces the macro call.
-pub fn expand(folder: Option<&str>) -> TokenStream {
+pub fn expand(arguments: &Arguments) -> TokenStream {
+    let runtime = &arguments.runtime;
     // The environment of rustc is sufficient, so the macro also works with `cargo package` and vendored sources.
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let package = env::var("CARGO_PKG_NAME").unwrap_or_default();
-    let (project, mut findings) = Project::of_package(&root, folder, &package, &allowed_folders());
+    // `concat!(env!("CARGO_MANIFEST_DIR"), ...)` is the same folder as a relative one.
+    let relative =
+        |folder: &String| Path::new(folder).strip_prefix(&root).map_or(folder.clone(), |path| path.display().to_string());
+    let folder = arguments.folder.as_ref().map(relative);
+    let (project, mut findings) = Project::of_package(&root, folder.as_deref(), &package, &allowed_folders());
     let mut checked = None;
     match project.settings.dialect {
         Some(dialect) if findings.is_empty() => {
@@ -37,18 +43,19 @@ pub fn expand(folder: Option<&str>) -> TokenStream {
         return quote! {{
             #tracked
             ::core::compile_error!(#message);
-            ::migrate_runtime::MigrationSet::embedded("", &[], 0, [0; 32])
+            #runtime::MigrationSet::embedded("", &[], 0, [0; 32], 0)
         }};
     }
     let Some(folder) = checked else { return TokenStream::new() };
     let (text, index) = folder.set.pack();
     let (text, index) = (Literal::string(&text), Literal::byte_string(&index));
-    let length = folder.set.len();
-    let digest = Literal::byte_string(folder.set.digest().as_bytes());
+    let summary = folder.set.summary();
+    let (count, checksums) = (summary.count, summary.checksums);
+    let digest = Literal::byte_string(summary.digest.as_bytes());
     quote! {{
         #tracked
         #warnings
-        ::migrate_runtime::MigrationSet::embedded(#text, #index, #length, *#digest)
+        #runtime::MigrationSet::embedded(#text, #index, #count, *#digest, #checksums)
     }}
 }
 

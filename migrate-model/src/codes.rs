@@ -3,13 +3,14 @@
 use crate::code::Code;
 use crate::{
     client_command, client_encoding, directives, divergence, enum_value, execution, finding_list, neighbors, read_only, script,
-    statement,
+    set_builder, statement,
 };
 
 /// All of them, by name.
 pub static ALL: &[&Code] = &[
     &divergence::AHEAD,
     &directives::BAD_DIRECTIVE,
+    &set_builder::BAD_VERSION,
     &execution::CANNOT_RUN_IN_TRANSACTION,
     &divergence::CHANGED_AFTER_APPLY,
     &divergence::CHANGED_WHILE_PARTIALLY_APPLIED,

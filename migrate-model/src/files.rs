@@ -6,6 +6,7 @@ pub mod check;
 pub mod codes;
 pub mod folder;
 pub mod lint_settings;
+pub mod load;
 pub mod lock_file;
 pub mod parallel;
 pub mod project;

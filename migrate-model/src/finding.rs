@@ -84,6 +84,16 @@ impl Finding {
         self
     }
 
+    /// The message in one line, after the place if it is known.
+    pub fn one_line(&self) -> String {
+        let finding = visible::finding(self);
+        let message = finding.message.split_whitespace().collect::<Vec<_>>().join(" ");
+        match &finding.place {
+            Some(place) => format!("{}: {message}", place.label()),
+            None => message,
+        }
+    }
+
     /// Does the finding reject the folder?
     pub fn is_error(&self) -> bool {
         self.level == Level::Error

@@ -14,10 +14,13 @@ pub enum LockStrategy {
     Session,
     /// A row with an expiry time, which its holder renews periodically.
     Lease,
+    /// No run waits for another one, and nothing prevents two runs at the same time: for tests with a database of their own. Where
+    /// only a lease is possible (a pooler, Galera), it remains. Only in code; not a value of `migrate.toml`.
+    None,
 }
 
 impl LockStrategy {
-    /// All strategies.
+    /// The strategies that a setting can select.
     pub const ALL: [LockStrategy; 3] = [LockStrategy::Auto, LockStrategy::Session, LockStrategy::Lease];
 
     /// The name in `migrate.toml` and on the command line.
@@ -26,6 +29,7 @@ impl LockStrategy {
             LockStrategy::Auto => "auto",
             LockStrategy::Session => "session",
             LockStrategy::Lease => "lease",
+            LockStrategy::None => "none",
         }
     }
 }

@@ -3,13 +3,17 @@
 //! A `MigrationSet` contains no information about a database. `plan` compares it with a history.
 
 use crate::checksum::Checksum;
-use crate::contents::Contents;
 use crate::dialect::Dialect;
+use crate::finding::Finding;
+use crate::invalid_migrations::InvalidMigrations;
 use crate::key::MigrationKey;
 use crate::migration::Migration;
-use crate::packed;
+use crate::packed::{self, Packed};
+use crate::script::Script;
+use crate::set_builder::MigrationSetBuilder;
+use crate::set_settings::SetSettings;
 use crate::version::Version;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// All migrations of one service, and the settings in `migrate.toml` that affect how they run.
 ///
@@ -18,95 +22,174 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub struct MigrationSet {
     form: SetData,
-    length: usize,
-    digest: Checksum,
+    summary: SetSummary,
+    /// Problems of a set that was read at run time.
+    findings: Vec<Finding>,
+}
+
+/// What can be compared with a database without the migrations themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetSummary {
+    /// The number of migrations.
+    pub count: usize,
+    /// The digest of all migrations in version order.
+    pub digest: Checksum,
+    /// The sum of the leading digits of their checksums: what a database can compute over records.
+    pub checksums: u64,
+}
+
+impl SetSummary {
+    fn of(migrations: &[Migration]) -> Self {
+        let checksums = migrations.iter().map(|migration| (MigrationKey::from(&migration.version), &migration.up.checksum));
+        SetSummary {
+            count: migrations.len(),
+            digest: digest(checksums),
+            checksums: migrations.iter().map(|migration| u64::from(migration.up.checksum.leading())).sum(),
+        }
+    }
 }
 
 #[derive(Debug)]
 enum SetData {
-    Embedded { text: &'static str, index: &'static [u8], contents: OnceLock<Contents> },
-    Loaded(Contents),
+    Embedded { packed: Packed, settings: OnceLock<SetSettings>, migrations: OnceLock<Arc<Vec<Migration>>> },
+    Loaded { settings: SetSettings, migrations: Arc<Vec<Migration>> },
 }
 
 impl MigrationSet {
     /// Creates a set; sorts the migrations by version.
-    pub fn new(mut contents: Contents) -> Self {
-        contents.migrations.sort_by(|left, right| left.version.cmp(&right.version));
-        contents.migrations.dedup_by(|left, right| left.version == right.version);
-        let checksums =
-            contents.migrations.iter().map(|migration| (MigrationKey::from(&migration.version), &migration.up.checksum));
-        MigrationSet { length: contents.migrations.len(), digest: digest(checksums), form: SetData::Loaded(contents) }
+    pub fn new(settings: SetSettings, mut migrations: Vec<Migration>) -> Self {
+        migrations.sort_by(|left, right| left.version.cmp(&right.version));
+        migrations.dedup_by(|left, right| left.version == right.version);
+        let summary = SetSummary::of(&migrations);
+        let form = SetData::Loaded { settings, migrations: Arc::new(migrations) };
+        MigrationSet { summary, form, findings: Vec::new() }
     }
 
-    /// The set from the output of [`pack`](Self::pack), for `embed_migrations!`.
+    /// Builds a set in code, without files.
+    pub fn builder(service: impl Into<String>, dialect: Dialect) -> MigrationSetBuilder {
+        MigrationSetBuilder::new(service, dialect)
+    }
+
+    /// The same set with the warnings about its texts.
+    pub(crate) fn with_warnings(mut self, findings: Vec<Finding>) -> Self {
+        self.findings = findings;
+        self
+    }
+
+    /// The same migrations with other settings: for example in the history of another schema, for a tenant. With other `session`
+    /// statements, the texts are read again, because these statements may decide where a string ends.
+    ///
+    /// # Errors
+    /// If a text is invalid in such a session.
+    pub fn with_settings(&self, settings: SetSettings) -> Result<MigrationSet, InvalidMigrations> {
+        let before = self.settings();
+        let is_same_reading = settings.dialect == before.dialect && settings.run.session == before.run.session;
+        if is_same_reading {
+            let form = SetData::Loaded { settings, migrations: Arc::clone(self.shared_migrations()) };
+            return Ok(MigrationSet { form, summary: self.summary, findings: self.findings.clone() });
+        }
+        let (reading, mut findings) = (settings.reading(), Vec::new());
+        let mut read = |script: &Script| {
+            let (script, problems) = Script::read(script.text.clone().into_owned(), &script.file, reading);
+            findings.extend(problems);
+            script
+        };
+        let read = |migration: &Migration| {
+            let (up, down) = (read(&migration.up), migration.down.as_ref().map(&mut read));
+            Migration { up, down, ..migration.clone() }
+        };
+        let migrations = self.migrations().iter().map(read).collect();
+        let findings = InvalidMigrations::check(findings)?;
+        Ok(MigrationSet::new(settings, migrations).with_warnings(findings))
+    }
+
+    /// Problems that do not prevent a run: of a set that was read at run time, because the compiler reports those of an embedded
+    /// one.
+    pub fn warnings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The set from the output of [`pack`](Self::pack) and the [`summary`](Self::summary), for `embed_migrations!`.
     #[doc(hidden)]
-    pub const fn embedded(text: &'static str, index: &'static [u8], length: usize, digest: [u8; 32]) -> Self {
+    pub const fn embedded(text: &'static str, index: &'static [u8], count: usize, digest: [u8; 32], checksums: u64) -> Self {
         MigrationSet {
-            form: SetData::Embedded { text, index, contents: OnceLock::new() },
-            length,
-            digest: Checksum::from_bytes(digest),
+            form: SetData::Embedded { packed: Packed::new(text, index), settings: OnceLock::new(), migrations: OnceLock::new() },
+            summary: SetSummary { count, digest: Checksum::from_bytes(digest), checksums },
+            findings: Vec::new(),
         }
     }
 
     /// The text and the index from which [`embedded`](Self::embedded) creates this set.
     #[doc(hidden)]
     pub fn pack(&self) -> (String, Vec<u8>) {
-        packed::pack(self.contents())
+        packed::pack(self.settings(), self.migrations())
     }
 
-    /// The contents of the set; decoded on first use.
-    pub fn contents(&self) -> &Contents {
+    /// The settings; decoded on first use.
+    pub fn settings(&self) -> &SetSettings {
         match &self.form {
-            SetData::Loaded(contents) => contents,
-            SetData::Embedded { text, index, contents } => contents.get_or_init(|| packed::unpack(text, index)),
+            SetData::Loaded { settings, .. } => settings,
+            SetData::Embedded { packed, settings, .. } => settings.get_or_init(|| packed.settings()),
+        }
+    }
+
+    /// The migrations in version order; decoded on first use.
+    pub fn migrations(&self) -> &[Migration] {
+        self.shared_migrations()
+    }
+
+    fn shared_migrations(&self) -> &Arc<Vec<Migration>> {
+        match &self.form {
+            SetData::Loaded { migrations, .. } => migrations,
+            SetData::Embedded { packed, migrations, .. } => migrations.get_or_init(|| Arc::new(packed.migrations())),
         }
     }
 
     /// The number of migrations.
     pub const fn len(&self) -> usize {
-        self.length
+        self.summary.count
     }
 
     /// Does the set contain no migration?
     pub const fn is_empty(&self) -> bool {
-        self.length == 0
+        self.summary.count == 0
     }
 
     /// The digest of all migrations in version order. It equals the digest in the database if exactly these are applied.
     pub const fn digest(&self) -> Checksum {
-        self.digest
+        self.summary.digest
     }
 
-    /// The number of migrations, and the sum of the leading digits of their checksums: what a database can compute over records.
-    pub fn tally(&self) -> (usize, u64) {
-        (self.length, self.iter().map(|migration| u64::from(migration.up.checksum.leading())).sum())
+    /// What a database can compute over its records; known without decoding the migrations.
+    pub const fn summary(&self) -> SetSummary {
+        self.summary
     }
 
     /// The migrations in version order.
     pub fn iter(&self) -> std::slice::Iter<'_, Migration> {
-        self.contents().migrations.iter()
+        self.migrations().iter()
     }
 
     /// The migration with the highest version.
     pub fn latest(&self) -> Option<&Migration> {
-        self.contents().migrations.last()
+        self.migrations().last()
     }
 
     /// The migration of a version.
     pub fn get(&self, version: &Version) -> Option<&Migration> {
-        let migrations = &self.contents().migrations;
+        let migrations = self.migrations();
         let at = migrations.binary_search_by(|migration| migration.version.cmp(version)).ok()?;
         Some(&migrations[at])
     }
 
     /// The name under which the history is stored.
     pub fn service(&self) -> &str {
-        &self.contents().service
+        &self.settings().service
     }
 
     /// The SQL dialect of the migrations.
     pub fn dialect(&self) -> Dialect {
-        self.contents().dialect
+        self.settings().dialect
     }
 }
 

@@ -160,12 +160,12 @@ struct Judge<'a> {
 
 impl Judge<'_> {
     fn ignores(&self, name: &str) -> bool {
-        self.set.contents().run.ignored_histories.iter().any(|ignored| ignored == name)
+        self.set.settings().run.ignored_histories.iter().any(|ignored| ignored == name)
     }
 
     /// Whether `migrate.toml` states the schema, and the history is in another one.
     fn is_outside(&self, history: &NeighborHistory) -> bool {
-        self.set.contents().run.history.schema.is_some() && history.place.schema != self.place.schema
+        self.set.settings().run.history.schema.is_some() && history.place.schema != self.place.schema
     }
 
     fn other_schema(&self, history: &NeighborHistory) -> Option<Finding> {

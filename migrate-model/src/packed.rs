@@ -4,8 +4,6 @@
 //! crate writes and reads the index, so the index has no format version.
 
 use crate::checksum::Checksum;
-use crate::contents::Contents;
-
 use crate::directives::{Directives, Phase, Requirement};
 use crate::execution::Unit;
 use crate::lock_settings::LockSettings;
@@ -13,20 +11,48 @@ use crate::migration::Migration;
 use crate::policy::Policy;
 use crate::run_settings::{HistoryTables, RunSettings};
 use crate::script::Script;
+use crate::set_settings::SetSettings;
 use crate::statement::Statement;
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// Encodes the contents of a set as a text and an index.
-pub fn pack(contents: &Contents) -> (String, Vec<u8>) {
+/// Encodes a set as a text and an index.
+pub fn pack(settings: &SetSettings, migrations: &[Migration]) -> (String, Vec<u8>) {
     let mut writer = Writer { text: String::new(), index: Vec::new() };
-    writer.contents(contents);
+    writer.settings(settings);
+    writer.list(migrations, Writer::migration);
     (writer.text, writer.index)
 }
 
-/// Decodes the output of `pack`.
-pub fn unpack(text: &'static str, index: &'static [u8]) -> Contents {
-    Reader { text, index, at: 0 }.contents()
+/// The output of `pack`.
+#[derive(Debug)]
+pub struct Packed {
+    text: &'static str,
+    index: &'static [u8],
+}
+
+impl Packed {
+    /// A text and its index.
+    pub const fn new(text: &'static str, index: &'static [u8]) -> Self {
+        Packed { text, index }
+    }
+
+    fn reader(&self) -> Reader {
+        Reader { text: self.text, index: self.index, at: 0 }
+    }
+
+    /// Decodes the settings only.
+    pub fn settings(&self) -> SetSettings {
+        self.reader().settings()
+    }
+
+    /// Decodes the migrations.
+    pub fn migrations(&self) -> Vec<Migration> {
+        let mut reader = self.reader();
+        // They follow the settings.
+        reader.settings();
+        reader.list(Reader::migration)
+    }
 }
 
 struct Writer {
@@ -70,27 +96,28 @@ impl Writer {
         });
     }
 
-    fn contents(&mut self, contents: &Contents) {
-        self.string(&contents.service);
-        self.string(contents.dialect.name());
-        self.option(contents.run.history.schema.as_ref(), |writer, schema| writer.string(schema));
-        self.string(&contents.run.history.records);
-        self.string(&contents.run.history.versions);
-        self.string(&contents.run.history.events);
-        self.string(&contents.run.history.locks);
-        self.list(&contents.run.ignored_histories, |writer, name| writer.string(name));
-        self.string(contents.run.policy.out_of_order.name());
-        self.string(contents.run.locking.strategy.name());
-        self.duration(Some(contents.run.locking.lease));
-        self.list(&contents.run.session, |writer, statement| writer.string(statement));
-        self.duration(contents.run.lock_timeout);
-        self.duration(contents.run.timeout);
-        self.list(&contents.migrations, |writer, migration| {
-            writer.string(migration.version.as_str());
-            writer.string(&migration.name);
-            writer.script(&migration.up);
-            writer.option(migration.down.as_ref(), Writer::script);
-        });
+    fn settings(&mut self, settings: &SetSettings) {
+        self.string(&settings.service);
+        self.string(settings.dialect.name());
+        self.option(settings.run.history.schema.as_ref(), |writer, schema| writer.string(schema));
+        self.string(&settings.run.history.records);
+        self.string(&settings.run.history.versions);
+        self.string(&settings.run.history.events);
+        self.string(&settings.run.history.locks);
+        self.list(&settings.run.ignored_histories, |writer, name| writer.string(name));
+        self.string(settings.run.policy.out_of_order.name());
+        self.string(settings.run.locking.strategy.name());
+        self.duration(Some(settings.run.locking.lease));
+        self.list(&settings.run.session, |writer, statement| writer.string(statement));
+        self.duration(settings.run.lock_timeout);
+        self.duration(settings.run.timeout);
+    }
+
+    fn migration(&mut self, migration: &Migration) {
+        self.string(migration.version.as_str());
+        self.string(&migration.name);
+        self.script(&migration.up);
+        self.option(migration.down.as_ref(), Writer::script);
     }
 
     fn script(&mut self, script: &Script) {
@@ -182,8 +209,8 @@ impl Reader {
         Checksum::from_bytes(bytes)
     }
 
-    fn contents(&mut self) -> Contents {
-        Contents {
+    fn settings(&mut self) -> SetSettings {
+        SetSettings {
             service: self.string().to_owned(),
             dialect: self.string().parse().expect("`pack` wrote a dialect"),
             run: RunSettings {
@@ -204,12 +231,15 @@ impl Reader {
                 lock_timeout: self.duration(),
                 timeout: self.duration(),
             },
-            migrations: self.list(|reader| Migration {
-                version: reader.version(),
-                name: Cow::Borrowed(reader.string()),
-                up: reader.script(),
-                down: reader.option(Reader::script),
-            }),
+        }
+    }
+
+    fn migration(&mut self) -> Migration {
+        Migration {
+            version: self.version(),
+            name: Cow::Borrowed(self.string()),
+            up: self.script(),
+            down: self.option(Reader::script),
         }
     }
 
@@ -288,7 +318,7 @@ mod tests {
             up: script(text),
             down: (at % 2 == 0).then(|| script(text)),
         };
-        MigrationSet::new(Contents {
+        let settings = SetSettings {
             service: "chat".into(),
             dialect: Dialect::Postgres,
             run: RunSettings {
@@ -300,8 +330,8 @@ mod tests {
                 lock_timeout: Some(Duration::from_secs(2)),
                 timeout: None,
             },
-            migrations: texts.iter().enumerate().map(migration).collect(),
-        })
+        };
+        MigrationSet::new(settings, texts.iter().enumerate().map(migration).collect())
     }
 
     proptest! {
@@ -313,10 +343,14 @@ mod tests {
             let (text, index) = set.pack();
             // An embedded set has the lifetime of the program, so the test leaks its bytes.
             let (text, index) = (text.leak(), index.leak());
-            let embedded = MigrationSet::embedded(text, index, set.len(), *set.digest().as_bytes());
-            prop_assert_eq!(embedded.contents(), set.contents());
+            let summary = set.summary();
+            let embedded =
+                MigrationSet::embedded(text, index, summary.count, *summary.digest.as_bytes(), summary.checksums);
+            prop_assert_eq!(embedded.settings(), set.settings());
+            prop_assert_eq!(embedded.migrations(), set.migrations());
+            let again = MigrationSet::new(embedded.settings().clone(), embedded.migrations().to_vec());
+            prop_assert_eq!(embedded.summary(), again.summary());
             prop_assert_eq!(embedded.len(), texts.len());
-            prop_assert_eq!(embedded.digest(), MigrationSet::new(embedded.contents().clone()).digest());
         }
     }
 }

@@ -135,7 +135,7 @@ pub fn plan<'a>(
         _ => {}
     }
     let mut plan = Plan::default();
-    let reading = set.contents().reading().with_triggers(history.triggers());
+    let reading = set.settings().reading().with_triggers(history.triggers());
     let latest = rows.iter().rev().find(|row| row.record().is_some());
     for row in &rows {
         plan.divergences.extend(divergences::of_version(row, latest, set, target.direction(), policy, reading));
@@ -282,10 +282,9 @@ fn unmet_requirements(steps: &[Step<'_>], service: &str, history: &History, othe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contents::Contents;
     use crate::dialect::Dialect;
     use crate::policy::OutOfOrder;
-    use crate::run_settings::RunSettings;
+    use crate::set_settings::SetSettings;
     use proptest::prelude::*;
     use std::borrow::Cow;
 
@@ -304,12 +303,7 @@ mod tests {
                 down: (!version.ends_with('-')).then(|| script(&format!("SELECT -{number};"))),
             }
         };
-        MigrationSet::new(Contents {
-            service: "app".into(),
-            dialect: Dialect::Sqlite,
-            run: RunSettings::default(),
-            migrations: versions.iter().map(migration).collect(),
-        })
+        MigrationSet::new(SetSettings::new("app", Dialect::Sqlite), versions.iter().map(migration).collect())
     }
 
     /// Records by version, as of the migrations of `set`. With `*`, the SQL was changed since; with `~`, only comments. With `+`,

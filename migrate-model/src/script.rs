@@ -71,6 +71,15 @@ impl Script {
         (script, findings.into_vec(file))
     }
 
+    /// A finding for a script that contains no statement.
+    pub fn without_statements(&self) -> Option<Finding> {
+        self.statements.is_empty().then(|| {
+            Finding::error(&EMPTY_FILE, format!("`{}` contains no statement", self.file_name()))
+                .at(Place::file(&*self.file))
+                .help("write the SQL, remove the file, or write `SELECT 1;` if it intentionally does nothing")
+        })
+    }
+
     /// The transaction mode of the whole script.
     pub fn transaction_mode(&self) -> TransactionMode {
         execution::transaction_mode(&self.text, &self.statements, &self.units)

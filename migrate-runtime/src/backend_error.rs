@@ -256,7 +256,7 @@ impl BackendError {
 
     /// An error of a run that lost its lock.
     pub fn into_lock_lost_error(self) -> Error {
-        self.add_to(Error::new(ErrorKind::LockNotObtained, &codes::LOCK_LOST, LOCK_LOST))
+        self.add_to(Error::new(ErrorKind::LockLost, &codes::LOCK_LOST, LOCK_LOST))
             .help("if another process holds the lock now, run the same command again: the command waits for that process and then resumes")
             .help("if the migration released the lock (`pg_advisory_unlock_all()`, `DISCARD ALL`, `RELEASE_ALL_LOCKS()`), remove that statement")
     }
@@ -279,7 +279,7 @@ impl BackendError {
         if !self.is_connection_lost() {
             return self.into_connection_error(what);
         }
-        self.into_error(ErrorKind::Connection, &codes::CONNECTION_LOST, what)
+        self.into_error(ErrorKind::ConnectionLost, &codes::CONNECTION_LOST, what)
             .help("run the same command again: it determines how far this run got")
     }
 

@@ -1,4 +1,4 @@
-//! The list of databases, and how each is reached: by URL, from a pool, or over a connection that the application lends.
+//! The list of databases, and how each is reached.
 
 #[cfg(test)]
 pub mod fake;
@@ -19,10 +19,8 @@ use crate::stop_signal::StopSignal;
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use migrate_model::dialect::Dialect;
-use sqlx::Pool;
 use std::fmt;
 use std::future::Future;
-use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 /// Parses the URL of a database.
@@ -158,9 +156,6 @@ pub struct Destination {
     pub database: String,
 }
 
-/// Opening a backend.
-pub type BackendFuture<'c> = Pin<Box<dyn Future<Output = Result<Box<dyn Backend + 'c>, Error>> + Send + 'c>>;
-
 /// How a database is to be reached.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
@@ -170,49 +165,6 @@ pub struct OpenOptions {
     pub max_wait: Duration,
     /// Ends the waiting.
     pub stop: StopSignal,
-}
-
-/// What migrations can run on: a URL (`&DatabaseUrl` or `&str`), a pool (`&PgPool`, `&MySqlPool`, `&SqlitePool`), or a
-/// connection (`&mut PgConnection`, `&mut MySqlConnection`, `&mut SqliteConnection`).
-///
-/// Sealed: only this crate implements it.
-pub trait Database<'c>: sealed::Open<'c> {}
-
-impl<'c, T: sealed::Open<'c>> Database<'c> for T {}
-
-pub(crate) mod sealed {
-    use super::{BackendFuture, OpenOptions};
-
-    /// Opens a backend.
-    pub trait Open<'c> {
-        #[doc(hidden)]
-        fn open(self, options: OpenOptions) -> BackendFuture<'c>;
-    }
-}
-
-impl<'c> sealed::Open<'c> for &'c DatabaseUrl {
-    fn open(self, options: OpenOptions) -> BackendFuture<'c> {
-        Box::pin(async move {
-            let backend: Box<dyn Backend + 'c> = self.address().open(options, self).await?;
-            Ok(backend)
-        })
-    }
-}
-
-impl<'c> sealed::Open<'c> for &'c str {
-    fn open(self, options: OpenOptions) -> BackendFuture<'c> {
-        Box::pin(async move {
-            let url: DatabaseUrl = self.parse()?;
-            let backend: Box<dyn Backend + 'c> = url.address().open(options, &url).await?;
-            Ok(backend)
-        })
-    }
-}
-
-impl<'c> sealed::Open<'c> for &'c String {
-    fn open(self, options: OpenOptions) -> BackendFuture<'c> {
-        self.as_str().open(options)
-    }
 }
 
 /// How long a server may take to accept a connection.
@@ -335,45 +287,3 @@ fn sqlstate_help(code: &str) -> Option<&'static str> {
         _ => None,
     }
 }
-
-macro_rules! impl_database {
-    ($feature:literal, $database:ty, $connection:ty, |$guard:ident, $open:ident, $connect:ident| $backend:expr) => {
-        #[cfg(feature = $feature)]
-        impl<'c> sealed::Open<'c> for &'c Pool<$database> {
-            fn open(self, $open: OpenOptions) -> BackendFuture<'c> {
-                Box::pin(async move {
-                    let connection = self.acquire().await;
-                    let connection = connection.map_err(|error| {
-                        BackendError::of(error).into_connection_error("cannot get a connection from the pool")
-                    })?;
-                    let $guard = ConnectionGuard::pooled(connection);
-                    let $connect = Some((*self.connect_options()).clone());
-                    let backend: Box<dyn Backend + 'c> = Box::new($backend);
-                    Ok(backend)
-                })
-            }
-        }
-
-        #[cfg(feature = $feature)]
-        impl<'c> sealed::Open<'c> for &'c mut $connection {
-            fn open(self, $open: OpenOptions) -> BackendFuture<'c> {
-                Box::pin(async move {
-                    let $guard = ConnectionGuard::borrowed(self);
-                    let $connect: Option<<$connection as sqlx::Connection>::Options> = None;
-                    let mut backend: Box<dyn Backend + 'c> = Box::new($backend);
-                    let checked = backend.refuse_open_transaction().await;
-                    checked.map_err(|error| error.into_history_error("cannot use the connection"))?;
-                    Ok(backend)
-                })
-            }
-        }
-    };
-}
-
-impl_database!("postgres", sqlx::Postgres, sqlx::PgConnection, |guard, _open, connect| {
-    postgres::Postgres::new(guard, connect.map_or(postgres::PgConnector::Lent, postgres::PgConnector::Pooled))
-});
-impl_database!("mysql", sqlx::MySql, sqlx::MySqlConnection, |guard, _open, connect| mysql::MySql::new(guard, connect));
-impl_database!("sqlite", sqlx::Sqlite, sqlx::SqliteConnection, |guard, open, connect| {
-    sqlite::Sqlite::new(guard, connect, open)
-});

@@ -152,6 +152,12 @@ pub static HISTORY: Code = Code::new(
      program created it. If that program has applied these migrations, a run with other history tables would apply the migrations again. Otherwise rename the existing table, or set `schema` under `[history]` in `migrate.toml`.",
 );
 
+/// The program has no Tokio runtime.
+pub static NO_RUNTIME: Code = Code::new(
+    "no-runtime",
+    "The connection to the database needs a Tokio runtime with timers and I/O, but the program called the run outside of one, for example from an executor of another library. Nothing was run. Call it from `#[tokio::main]`, or build a runtime with `tokio::runtime::Builder` and `enable_all()`.",
+);
+
 /// A name is not valid.
 pub static BAD_NAME_FOR_HISTORY: Code = Code::new(
     "unusable-name",
@@ -172,6 +178,7 @@ pub static ALL: &[&Code] = &[
     &LOCK_NOT_OBTAINED,
     &DROPS_HISTORY,
     &NEEDS_SESSION,
+    &NO_RUNTIME,
     &READ_ONLY,
     &MIGRATION_FAILED,
     &RECORDS_LOST,

@@ -69,10 +69,18 @@ impl<'c, DB: Database> ConnectionGuard<'c, DB> {
     where
         for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
     {
+        self.run_with(sql, |_| {}).await
+    }
+
+    /// The same, and passes on each row.
+    pub async fn run_with(&mut self, sql: &str, on_row: impl FnMut(&DB::Row)) -> (usize, Option<sqlx::Error>)
+    where
+        for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
+    {
         if let Err(error) = self.still_answers() {
             return (0, Some(error));
         }
-        let (completed, error) = run(&mut **self, sql).await;
+        let (completed, error) = run(&mut **self, sql, on_row).await;
         self.note_lost(error.as_ref());
         (completed, error)
     }
@@ -270,7 +278,7 @@ where
 }
 
 /// Runs statements in the simple query protocol. Returns how many completed, and the error of the first one that did not.
-async fn run<'e, DB, E>(executor: E, sql: &str) -> (usize, Option<sqlx::Error>)
+async fn run<'e, DB, E>(executor: E, sql: &str, mut on_row: impl FnMut(&DB::Row)) -> (usize, Option<sqlx::Error>)
 where
     DB: Database,
     E: Executor<'e, Database = DB>,
@@ -284,7 +292,7 @@ where
         let Some(result) = result else { return (completed, None) };
         match result {
             Ok(Either::Left(_)) => completed += 1,
-            Ok(Either::Right(_)) => {}
+            Ok(Either::Right(row)) => on_row(&row),
             Err(error) => return (completed, Some(error)),
         }
     }

@@ -27,8 +27,7 @@ fn changed(url: &DatabaseUrl, verb: &str, outcome: Result<Option<bool>, sqlx::Er
         Ok(Some(changed)) => Ok(changed),
         Ok(None) => {
             let message = format!("`{url}` contains no database name");
-            Err(Error::new(ErrorKind::Connection, &codes::CONNECTION, message)
-                .help("append the database name after the last `/`"))
+            Err(Error::new(ErrorKind::Setting, &codes::CONNECTION, message).help("append the database name after the last `/`"))
         }
         Err(error) => Err(BackendError::of(error).into_connection_error(&format!("cannot {verb} the database of `{url}`"))),
     }

@@ -75,6 +75,17 @@ impl DatabaseUrl {
         Cow::Owned(url)
     }
 
+    /// The database at an address that was not written as a URL.
+    #[cfg(any(feature = "postgres", feature = "mysql"))]
+    pub(crate) fn of_address(scheme: &'static str, destination: &Destination, address: Arc<dyn Address>) -> Self {
+        DatabaseUrl::of_parts(scheme, show(scheme, destination), address)
+    }
+
+    pub(crate) fn of_parts(scheme: &'static str, masked: String, address: Arc<dyn Address>) -> Self {
+        let (scheme, entry) = backends::of_scheme(scheme).expect("a backend knows its own scheme");
+        DatabaseUrl { text: masked.as_str().into(), masked, scheme, entry, address }
+    }
+
     pub(crate) fn address(&self) -> &dyn Address {
         &*self.address
     }
@@ -92,7 +103,7 @@ impl FromStr for DatabaseUrl {
         let masked = mask(text);
         let rejected = |why: &str| {
             let message = format!("`{masked}` is not a valid database URL: {why}");
-            Error::new(ErrorKind::Connection, &codes::CONNECTION, message)
+            Error::new(ErrorKind::Setting, &codes::CONNECTION, message)
         };
         let invalid = |why: &str| {
             rejected(why).help(
@@ -312,7 +323,7 @@ mod tests {
             "postgres://u:12#secret@h/x",
             "postgres://u:a@12/secret@h/x",
         ] {
-            let error = parse(text).unwrap_err().to_string();
+            let error = parse(text).unwrap_err().report();
             assert!(error.contains("is not a valid database URL") && !error.contains("secret"), "{error}");
         }
     }

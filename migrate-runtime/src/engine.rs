@@ -22,10 +22,11 @@ use crate::summary::{self, Currency, Repetitions};
 use crate::trigger_catalog::{self, AbsentNames};
 use crate::trust::Purpose;
 use migrate_model::dialect::Dialect;
-use migrate_model::divergence::Divergence;
+use migrate_model::divergence::{Divergence, OUT_OF_ORDER};
 use migrate_model::duration;
 use migrate_model::finding::Finding;
 use migrate_model::history::{AppliedVersions, History, Record, RecordState};
+use migrate_model::lock_settings::LockStrategy;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::place::Place;
 use migrate_model::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
@@ -50,8 +51,11 @@ pub async fn run(
     options: &RunOptions,
 ) -> Result<RunReport, Error> {
     let mut history_sql = history_sql(&*backend, set)?;
+    if options.locking.strategy == LockStrategy::None {
+        history_sql.make_lock_private();
+    }
     // The statements of `session` may decide where the history is, and who may read it. Then the check comes after them.
-    let is_prepared_first = !set.contents().run.session.is_empty() || backend.may_differ_from_new_session();
+    let is_prepared_first = !set.settings().run.session.is_empty() || backend.may_differ_from_new_session();
     if *target == Target::Latest && !is_prepared_first {
         let currency = summary::currency(&mut *backend, &history_sql, set).await;
         let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
@@ -111,18 +115,18 @@ async fn nothing_to_do_now(
 
 /// The SQL for the history of a set, if the database reads its dialect.
 pub fn history_sql(backend: &dyn Backend, set: &MigrationSet) -> Result<HistorySql, Error> {
-    let contents = set.contents();
-    if backend.dialect() != contents.dialect {
+    let settings = set.settings();
+    if backend.dialect() != settings.dialect {
         let message = format!(
             "the migrations of `{}` are written for {}, but this database is {}",
-            contents.service,
-            contents.dialect,
+            settings.service,
+            settings.dialect,
             backend.dialect()
         );
         return Err(Error::new(ErrorKind::WrongDialect, &codes::WRONG_DIALECT, message)
             .help("connect to a database of this type, or correct `database` in `migrate.toml`"));
     }
-    let mut history_sql = HistorySql::new(backend.history_dialect(), &contents.service, &contents.run.history)?;
+    let mut history_sql = HistorySql::new(backend.history_dialect(), &settings.service, &settings.run.history)?;
     history_sql.require_new_session(backend.new_session_condition());
     Ok(history_sql)
 }
@@ -135,12 +139,12 @@ async fn with_lock(
     target: &Target,
     options: &RunOptions,
 ) -> (Result<RunReport, Error>, ConnectionState) {
-    let prepared = backend.prepare(history_sql, &set.contents().run.session, options.locking).await;
+    let prepared = backend.prepare(history_sql, &set.settings().run.session, options.locking).await;
     if let Err(error) = prepared {
         return (Err(error.into_history_error("cannot prepare the session")), ConnectionState::Unknown);
     }
     // With `session`, or up to a version, whether there is something to do is known only now.
-    let is_prepared_first = !set.contents().run.session.is_empty() || backend.may_differ_from_new_session();
+    let is_prepared_first = !set.settings().run.session.is_empty() || backend.may_differ_from_new_session();
     if target.direction() == Direction::Up && (*target != Target::Latest || is_prepared_first) {
         match nothing_to_do_now(backend, history_sql, set, target, options).await {
             Ok(None) => {}
@@ -182,7 +186,7 @@ pub async fn release_lock(backend: &mut dyn Backend, history_sql: &HistorySql) -
 
 /// The state of the connection after an error: what was dropped or lost in the middle is in a state that cannot be known.
 fn state_after(error: &Error) -> ConnectionState {
-    if error.code() == &codes::TIMED_OUT || error.kind() == ErrorKind::Connection {
+    if error.code() == &codes::TIMED_OUT || matches!(error.kind(), ErrorKind::Connection | ErrorKind::ConnectionLost) {
         ConnectionState::Unknown
     } else {
         ConnectionState::Clean
@@ -269,7 +273,10 @@ pub async fn required_histories(
 /// An error for a plan that must not be carried out.
 pub fn history_mismatch(service: &str, divergences: Vec<Divergence>) -> Error {
     let message = format!("no migration of `{service}` was run: the migration files and the database history do not match");
-    Error::new(ErrorKind::HistoryMismatch, &codes::HISTORY_MISMATCH, message).diverged(divergences)
+    let mut blocking = divergences.iter().map(|divergence| &divergence.finding).filter(|finding| finding.is_error()).peekable();
+    let is_order = blocking.peek().is_some() && blocking.all(|finding| *finding.code == OUT_OF_ORDER);
+    let kind = if is_order { ErrorKind::OutOfOrder } else { ErrorKind::HistoryMismatch };
+    Error::new(kind, &codes::HISTORY_MISMATCH, message).diverged(divergences)
 }
 
 /// Plans and runs until the target is reached. Only without a lock (SQLite) can another process write meanwhile; then the
@@ -305,7 +312,7 @@ async fn plan_and_run(
             let lost = lost_records(backend, history_sql, &recorded).await;
             return Err(lost.unwrap_or_else(|| cannot_run(set, &plan, &interrupted)));
         }
-        let reading = set.contents().reading();
+        let reading = set.settings().reading();
         let obstacle = |step: &Step<'_>| {
             history_loss::obstacle(history_sql, step, reading.dialect).or_else(|| session_obstacle(backend, step, set, reading))
         };
@@ -437,7 +444,7 @@ fn session_obstacle(backend: &dyn Backend, step: &Step<'_>, set: &MigrationSet, 
         return Some(needs_session(message, script.place(at), help));
     }
     if !backend.preserves_session()
-        && let Some(at) = script_plan.needs_session(!set.contents().run.session.is_empty())
+        && let Some(at) = script_plan.needs_session(!set.settings().run.session.is_empty())
     {
         let message = format!(
             "the setting `session` in `migrate.toml` cannot take effect for this statement of `{}`, because the statement runs outside a transaction, and the connection may go through a pooler",
@@ -518,7 +525,7 @@ fn value_obstacle(
 
 /// The server reads strings in another way than the script was split; `None` if both have the same statements.
 fn quoting_obstacle(backend: &dyn Backend, step: &Step<'_>, script: &Script, set: &MigrationSet) -> Option<Error> {
-    let (reading, server) = (set.contents().reading(), backend.server_quoting());
+    let (reading, server) = (set.settings().reading(), backend.server_quoting());
     if server == reading.server || !splits_differently(&script.text, reading, reading.on_server(server)) {
         return None;
     }
@@ -601,7 +608,7 @@ async fn run_steps(
         let since = Instant::now();
         let triggers = checked_triggers(backend, history_sql, set, &plan.steps[at..], &mut absent).await;
         let triggers = triggers.map_err(|error| report.add_to(error))?;
-        let reading = set.contents().reading().with_triggers(&triggers);
+        let reading = set.settings().reading().with_triggers(&triggers);
         let runner = StepRunner { backend: &mut *backend, history_sql, step, reading, history: &mut *history, options, since };
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
         let session = match runner.run().instrument(span).await {
@@ -641,10 +648,10 @@ async fn checked_triggers(
     steps: &[Step<'_>],
     absent: &mut AbsentNames,
 ) -> Result<TriggerCatalog, Error> {
-    let triggers = triggers_of(backend, history_sql, steps, set.contents().reading(), absent).await?;
+    let triggers = triggers_of(backend, history_sql, steps, set.settings().reading(), absent).await?;
     // Without triggers, the answer is the same as before the first step.
     let step = steps.first().filter(|_| triggers != TriggerCatalog::default());
-    let reading = set.contents().reading().with_triggers(&triggers);
+    let reading = set.settings().reading().with_triggers(&triggers);
     match step.and_then(|step| session_obstacle(backend, step, set, reading)) {
         Some(error) => Err(error),
         None => Ok(triggers),

@@ -1,5 +1,6 @@
 //! Events of a run, for progress output.
 
+use crate::error::Error;
 use migrate_model::target::Direction;
 use std::fmt;
 use std::time::Duration;
@@ -79,6 +80,12 @@ pub enum Event<'a> {
         tries: u32,
         /// The pause before the next attempt.
         pause: Duration,
+    },
+    /// The run ended with an error, which it returns.
+    #[non_exhaustive]
+    Failed {
+        /// The error.
+        error: &'a Error,
     },
     /// A migration is complete and recorded.
     #[non_exhaustive]

@@ -16,7 +16,8 @@ use migrate_model::run_settings::HistoryTables;
 use migrate_model::target::Direction;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Which version of this crate wrote a row.
 pub const TOOL: &str = concat!("migrate-runtime ", env!("CARGO_PKG_VERSION"));
@@ -150,7 +151,12 @@ pub struct HistorySql {
     stated_schema: Option<String>,
     /// While the session is that of the application: a condition that it is as new.
     new_session: Option<String>,
+    /// What distinguishes the lock from that of every other run, if locking is disabled.
+    private_lock: Option<String>,
 }
+
+/// Distinguishes the private locks of one process.
+static NEXT_PRIVATE_LOCK: AtomicUsize = AtomicUsize::new(0);
 
 /// The name of this machine; asked for once.
 fn host() -> &'static str {
@@ -199,6 +205,7 @@ impl HistorySql {
             purpose: Purpose::Reading,
             stated_schema: tables.schema.clone(),
             new_session: None,
+            private_lock: None,
         })
     }
 
@@ -298,7 +305,22 @@ impl HistorySql {
     /// backend adds the database, where a schema alone does not identify the table.
     pub fn lock_name(&self, database: &str) -> Checksum {
         let schema = self.tables.schema.as_deref().unwrap_or_default();
-        Checksum::of_pieces(["migrate", database, schema, &self.tables.records, &self.service])
+        Checksum::of_pieces(["migrate", database, schema, &self.tables.records, &self.locked_service()])
+    }
+
+    /// The service in the name of the lock, with what makes the lock a private one.
+    pub fn locked_service(&self) -> String {
+        match &self.private_lock {
+            Some(number) => format!("{}/{number}", self.service),
+            None => self.service.clone(),
+        }
+    }
+
+    /// From now on, the lock is one that no other run acquires.
+    pub fn make_lock_private(&mut self) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let number = NEXT_PRIVATE_LOCK.fetch_add(1, Ordering::Relaxed);
+        self.private_lock = Some(format!("{}/{}/{now}/{number}", self.host, std::process::id()));
     }
 
     /// A string literal.

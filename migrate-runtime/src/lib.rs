@@ -3,20 +3,28 @@
 //!
 //! Depend on this crate alone: it re-exports the macro and the types that the macro needs. Start with [`Migrator`].
 //!
-//! ```no_run
+//! ```
 //! use migrate_runtime::{MigrationSet, Migrator, embed_migrations};
 //!
-//! # // This package has no migrations to embed.
-//! # macro_rules! embed_migrations { () => { MigrationSet::embedded("", &[], 0, [0; 32]) } }
-//! static MIGRATIONS: MigrationSet = embed_migrations!();
+//! // Without an argument: the folder `migrations` of the package.
+//! static MIGRATIONS: MigrationSet = embed_migrations!("examples/migrations");
 //!
-//! # async fn start(pool: sqlx::SqlitePool) -> Result<(), migrate_runtime::Error> {
-//! Migrator::new(&MIGRATIONS).run(&pool).await?;
-//! # Ok(()) }
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+//! let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await?;
+//! let report = Migrator::new(&MIGRATIONS).run(&pool).await?;
+//! assert_eq!(report.done.len(), 1);
+//! assert!(Migrator::new(&MIGRATIONS).is_up_to_date(&pool).await?);
+//! sqlx::query("INSERT INTO users (email) VALUES ('a@example.org')").execute(&pool).await?;
+//! # Ok(()) }) }
 //! ```
 //!
-//! The features `postgres`, `mysql` and `sqlite` select the databases. All are enabled by default. For TLS, enable `tls-rustls` or
-//! `tls-native-tls`.
+//! Features:
+//! - `postgres`, `mysql`, `sqlite`: the databases; all are enabled by default.
+//! - `tls-rustls`, `tls-native-tls`: TLS for PostgreSQL and MySQL.
+//! - `files`: reads a folder of migrations at run time ([`MigrationSet::from_dir`]).
+//!
+//! A run needs a Tokio runtime with timers and I/O.
 
 #![cfg_attr(
     not(all(feature = "postgres", feature = "mysql", feature = "sqlite")),
@@ -38,6 +46,7 @@ mod completeness;
 mod connection;
 mod connection_parameters;
 pub mod database;
+mod database_source;
 mod database_url;
 mod endpoint;
 mod engine;
@@ -54,6 +63,7 @@ mod mentions;
 mod migrator;
 mod observation;
 mod recovery;
+mod rejection_help;
 mod report;
 mod run_options;
 mod session;
@@ -73,17 +83,17 @@ pub use migrate_macros::embed_migrations;
 pub use migrate_model::checksum::{Checksum, InvalidChecksum};
 pub use migrate_model::code::Code;
 pub use migrate_model::comparison::{MigrationState, MigrationStatus};
-pub use migrate_model::contents::Contents;
 pub use migrate_model::dialect::{Dialect, UnknownDialect};
 pub use migrate_model::directives::{Directives, Phase, Requirement};
 pub use migrate_model::divergence::Divergence;
 pub use migrate_model::execution::{TransactionMode, Unit};
 pub use migrate_model::finding::{Finding, Level};
 pub use migrate_model::history::{History, Record, RecordState, RecordedRun};
+pub use migrate_model::invalid_migrations::InvalidMigrations;
 pub use migrate_model::key::MigrationKey;
 pub use migrate_model::lock_settings::{LockSettings, LockStrategy};
 pub use migrate_model::migration::Migration;
-pub use migrate_model::migration_set::MigrationSet;
+pub use migrate_model::migration_set::{MigrationSet, SetSummary};
 pub use migrate_model::place::{Place, Position, SourceSpan};
 pub use migrate_model::plan::{Plan, ScriptSource, Step};
 pub use migrate_model::policy::{OutOfOrder, Policy};
@@ -91,13 +101,15 @@ pub use migrate_model::run_settings::{HistoryTables, RunSettings};
 pub use migrate_model::script::Script;
 pub use migrate_model::session_effect::catalog::{RoutineBody, TriggerCatalog};
 pub use migrate_model::session_effect::table_engines::{NamedObject, TableEngines};
+pub use migrate_model::set_builder::MigrationSetBuilder;
+pub use migrate_model::set_settings::SetSettings;
 pub use migrate_model::statement::{Reading, Statement};
 pub use migrate_model::target::{Direction, Target};
 pub use migrate_model::token::Quoting;
 pub use migrate_model::version::{InvalidVersion, Version};
 
 pub use crate::{
-    backends::Database,
+    database_source::Database,
     database_url::DatabaseUrl,
     error::{Error, ErrorKind},
     event::{Event, SessionInfo},

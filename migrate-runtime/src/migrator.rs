@@ -2,10 +2,11 @@
 
 use crate::backend::{Backend, ConnectionState, Expected, UnitError};
 use crate::backend_error::BackendError;
-use crate::backends::sealed::Open;
-use crate::backends::{Database, OpenOptions};
+use crate::backends::OpenOptions;
 use crate::codes;
 use crate::completeness;
+use crate::database_source::Database;
+use crate::database_source::sealed::Open;
 use crate::database_url::DatabaseUrl;
 use crate::engine;
 use crate::error::{Error, ErrorKind};
@@ -26,10 +27,13 @@ use crate::summary::{self, Currency, SummaryState};
 use crate::trust::{self, Purpose};
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::history::{History, Record};
+use migrate_model::invalid_migrations::InvalidMigrations;
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::policy::OutOfOrder;
+use migrate_model::run_settings::{HistoryTables, RunSettings};
+use migrate_model::set_settings::SetSettings;
 use migrate_model::target::{Direction, Target};
 use std::fmt;
 use std::sync::Arc;
@@ -37,19 +41,33 @@ use std::time::{Duration, Instant};
 
 /// Applies and reverts the migrations of a set.
 ///
-/// ```no_run
-/// # mod example { use migrate_runtime::MigrationSet; pub static MIGRATIONS: MigrationSet = MigrationSet::embedded("", &[], 0, [0; 32]); }
-/// # use example::MIGRATIONS;
-/// # async fn example(pool: sqlx::SqlitePool) -> Result<(), migrate_runtime::Error> {
-/// // static MIGRATIONS: MigrationSet = migrate_runtime::embed_migrations!();
-/// let report = migrate_runtime::Migrator::new(&MIGRATIONS).run(&pool).await?;
-/// println!("{} migrations applied", report.done.len());
-/// # Ok(()) }
+/// ```
+/// use migrate_runtime::{Dialect, Event, MigrationSet, Migrator, Target};
+/// use std::time::Duration;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+/// # let folder = tempfile::tempdir()?;
+/// # let url = format!("sqlite:{}", folder.path().join("app.db").display());
+/// let set = MigrationSet::builder("notes", Dialect::Sqlite)
+///     .migration("001", "create_notes", "CREATE TABLE notes (id integer PRIMARY KEY)", Some("DROP TABLE notes"))
+///     .build()?;
+/// let migrator = Migrator::new(set).lock_wait(Duration::from_secs(120)).on_event(|event| {
+///     if let Event::Finished { title, took, .. } = event {
+///         println!("{title} took {took:?}");
+///     }
+/// });
+/// assert_eq!(migrator.run(&url).await?.done.len(), 1);
+/// assert!(migrator.run(&url).await?.done.is_empty());
+/// assert_eq!(migrator.run_to(&url, &Target::DownAll).await?.done.len(), 1);
+/// # Ok(()) }) }
 /// ```
 #[derive(Clone)]
 pub struct Migrator {
     set: SharedSet,
     options: RunOptions,
+    /// The settings in code make a migration invalid.
+    invalid: Option<Arc<InvalidMigrations>>,
 }
 
 impl fmt::Debug for Migrator {
@@ -77,7 +95,7 @@ impl Migrator {
     /// A migrator with the settings of `migrate.toml`. It waits 10 minutes for the lock, and gives each migration 10 minutes.
     pub fn new(set: impl Into<SharedSet>) -> Self {
         let set = set.into();
-        let settings = &set.contents().run;
+        let settings = &set.settings().run;
         let options = RunOptions {
             locking: settings.locking,
             lock_wait: Duration::from_secs(600),
@@ -88,10 +106,66 @@ impl Migrator {
             stop: StopSignal::new(),
             stored_scripts: StoredScripts::Any,
         };
-        Migrator { set, options }
+        Migrator { set, options, invalid: None }
     }
 
-    /// The locking strategy. By default, `migrate.toml` decides; without a setting, a session-level lock, or a lease where that
+    /// The name of the history, instead of the one in `migrate.toml` or of the package. Two services with the same name share a
+    /// history.
+    #[must_use]
+    pub fn service(self, service: impl Into<String>) -> Self {
+        self.with_settings(|settings| settings.service = service.into())
+    }
+
+    /// The schema (MySQL: the database) of the history tables, instead of the one in `migrate.toml`: for example one history for
+    /// each tenant.
+    #[must_use]
+    pub fn history_schema(self, schema: impl Into<String>) -> Self {
+        self.with_settings(|settings| settings.run.history.schema = Some(schema.into()))
+    }
+
+    /// The schema and the names of the history tables, instead of those in `migrate.toml`.
+    #[must_use]
+    pub fn history_tables(self, tables: HistoryTables) -> Self {
+        self.with_settings(|settings| settings.run.history = tables)
+    }
+
+    /// The statements that each session executes first, instead of those in `migrate.toml`: for example `SET ROLE owner`, or
+    /// `SET search_path = tenant_7`. If a migration is invalid in such a session, the run returns an error.
+    #[must_use]
+    pub fn session(self, statements: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let statements = statements.into_iter().map(Into::into).collect();
+        self.with_settings(|settings| settings.run.session = statements)
+    }
+
+    /// Changes any setting that `migrate.toml` contains for a run, such as the histories that do not prevent a first run.
+    #[must_use]
+    pub fn settings(self, change: impl FnOnce(&mut RunSettings)) -> Self {
+        self.with_settings(|settings| change(&mut settings.run))
+    }
+
+    fn with_settings(mut self, change: impl FnOnce(&mut SetSettings)) -> Self {
+        let mut settings = self.set.settings().clone();
+        let before = settings.run.clone();
+        change(&mut settings);
+        // What was copied when the migrator was made.
+        let (run, options) = (&settings.run, &mut self.options);
+        if run.locking != before.locking {
+            options.locking = run.locking;
+        }
+        if run.lock_timeout != before.lock_timeout {
+            options.lock_timeout = run.lock_timeout;
+        }
+        if let Some(timeout) = run.timeout.filter(|_| run.timeout != before.timeout) {
+            options.timeout = timeout;
+        }
+        match self.set.with_settings(settings) {
+            Ok(set) => self.set = set.into(),
+            Err(invalid) => self.invalid = Some(Arc::new(invalid)),
+        }
+        self
+    }
+
+    /// The locking strategy. [`LockStrategy::None`] disables locking, for tests that share nothing. By default, `migrate.toml` decides; without a setting, a session-level lock, or a lease where that
     /// does not exclude other processes (PgBouncer, Galera, CockroachDB and others; they are detected).
     #[must_use]
     pub fn lock(mut self, strategy: LockStrategy) -> Self {
@@ -163,6 +237,13 @@ impl Migrator {
         self
     }
 
+    async fn open<'c>(&self, database: impl Database<'c>, options: OpenOptions) -> Result<Box<dyn Backend + 'c>, Error> {
+        if let Some(invalid) = &self.invalid {
+            return Err((**invalid).clone().into());
+        }
+        database.open(options).await
+    }
+
     fn open_options(&self, create: bool) -> OpenOptions {
         OpenOptions { create, max_wait: self.options.lock_wait, stop: self.options.stop.clone() }
     }
@@ -191,8 +272,14 @@ impl Migrator {
     /// As [`run`](Self::run); and when the target is an unknown version, or a migration to be reverted has no down migration.
     pub async fn run_to<'c>(&self, database: impl Database<'c>, target: &Target) -> Result<RunReport, Error> {
         let create = target.direction() == Direction::Up;
-        let backend = database.open(self.open_options(create)).await?;
-        engine::run(backend, &self.set, target, &self.options).await
+        let outcome = match self.open(database, self.open_options(create)).await {
+            Ok(backend) => engine::run(backend, &self.set, target, &self.options).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &outcome {
+            self.options.emit(&Event::Failed { error });
+        }
+        outcome
     }
 
     /// Whether everything is applied: one query when it is. For a health endpoint. Reads only.
@@ -262,9 +349,9 @@ impl Migrator {
 
     /// A connection to read with. The place of the history may depend on `session`: SQLite attaches files there.
     async fn open_reader<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, HistorySql), Error> {
-        let mut backend = database.open(self.reader_options()).await?;
+        let mut backend = self.open(database, self.reader_options()).await?;
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
-        if !self.set.contents().run.session.is_empty() || backend.may_differ_from_new_session() {
+        if !self.set.settings().run.session.is_empty() || backend.may_differ_from_new_session() {
             self.prepare(&mut *backend, &mut history_sql).await?;
         }
         Ok((backend, history_sql))
@@ -280,7 +367,7 @@ impl Migrator {
     }
 
     async fn prepare(&self, backend: &mut dyn Backend, history_sql: &mut HistorySql) -> Result<(), Error> {
-        let prepared = backend.prepare(history_sql, &self.set.contents().run.session, self.options.locking).await;
+        let prepared = backend.prepare(history_sql, &self.set.settings().run.session, self.options.locking).await;
         prepared.map_err(|error| error.into_history_error("cannot prepare the session"))
     }
 
@@ -362,9 +449,9 @@ impl Migrator {
 
     /// Writes one change of the history under the lock, and runs nothing.
     async fn change_history<'c>(&self, database: impl Database<'c>, correction: Correction) -> Result<(), Error> {
-        let mut backend = database.open(self.open_options(false)).await?;
+        let mut backend = self.open(database, self.open_options(false)).await?;
         let mut history_sql = engine::history_sql(&*backend, &self.set)?;
-        let prepared = backend.prepare(&mut history_sql, &self.set.contents().run.session, self.options.locking).await;
+        let prepared = backend.prepare(&mut history_sql, &self.set.settings().run.session, self.options.locking).await;
         prepared.map_err(|error| error.into_history_error("cannot prepare the session"))?;
         history_sql.set_purpose(Purpose::Writing);
         engine::acquire_lock(&mut *backend, &history_sql, &self.options).await?;
@@ -436,7 +523,9 @@ impl Migrator {
         loop {
             let left = max_wait.saturating_sub(since.elapsed());
             let Err(error) = try_to_connect(url, left).await else { return Ok(()) };
-            if !is_worth_waiting(&error) || since.elapsed().saturating_add(pause) >= max_wait {
+            if !(error.is_temporary() || error.kind() == ErrorKind::NoDatabase)
+                || since.elapsed().saturating_add(pause) >= max_wait
+            {
                 return Err(error);
             }
             tokio::time::sleep(pause).await;
@@ -541,21 +630,5 @@ async fn try_to_connect(url: &DatabaseUrl, left: Duration) -> Result<(), Error> 
         }
         Ok(Err(error)) => Err(error),
         Err(_) => Err(BackendError::own("no answer in time").into_connection_error(&format!("cannot connect to `{url}`"))),
-    }
-}
-
-/// Whether a later try to connect may succeed.
-fn is_worth_waiting(error: &Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<sqlx::Error>());
-    match source {
-        // 57P03: the server is starting. 3D000 and 42000: the database may be created any moment. 53300 and 08004: too many
-        // connections.
-        Some(sqlx::Error::Database(database)) => {
-            let code = database.code().unwrap_or_default();
-            matches!(&*code, "57P03" | "3D000" | "53300" | "42000" | "08004")
-        }
-        Some(sqlx::Error::Configuration(_) | sqlx::Error::Tls(_)) => false,
-        Some(_) => true,
-        None => error.kind() == ErrorKind::NoDatabase,
     }
 }

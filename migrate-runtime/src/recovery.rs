@@ -63,7 +63,7 @@ pub async fn inspect_interrupted(
         // What another release was applying is its own affair.
         let is_own = record.state.is_revert() || record.key.version().is_some_and(|version| set.get(version).is_some());
         let Some(state) = record.state.interrupted().filter(|_| is_own) else { continue };
-        interrupted.extend(inspect(backend, history_sql, record, state, set.contents().reading()).await?);
+        interrupted.extend(inspect(backend, history_sql, record, state, set.settings().reading()).await?);
     }
     Ok(interrupted)
 }

@@ -51,7 +51,7 @@ impl RunOptions {
 
     /// The policy of the set, with the overrides of this run.
     pub(crate) fn policy(&self, set: &MigrationSet) -> Policy {
-        let mut policy = set.contents().run.policy;
+        let mut policy = set.settings().run.policy;
         policy.out_of_order = self.out_of_order.unwrap_or(policy.out_of_order);
         policy
     }

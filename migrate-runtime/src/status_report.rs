@@ -128,7 +128,7 @@ impl StatusReport {
 
     /// The SQL dialect of the migrations.
     pub fn dialect(&self) -> Dialect {
-        self.set.contents().dialect
+        self.set.settings().dialect
     }
 
     /// Whether the history tables exist.

@@ -223,7 +223,7 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     async fn check_gates(&mut self, script: &Script, timeout: Duration) -> Result<(), Error> {
         for gate in &script.directives.gates {
             let closed = |message: String| {
-                Error::new(ErrorKind::MigrationFailed, &codes::GATE_CLOSED, message)
+                Error::new(ErrorKind::GateClosed, &codes::GATE_CLOSED, message)
                     .at(Some(Place::file(&*script.file)))
                     .note("gate", gate.clone())
                     .help("change the data or the schema so that the gate query returns true, or correct the query, then run the same command again")

@@ -4,6 +4,7 @@ use crate::backend::Remains;
 use crate::backend_error::{BackendError, BackendErrorKind, SESSION_CHANGED};
 use crate::codes;
 use crate::error::{Error, ErrorKind};
+use crate::rejection_help::help_for_code;
 use migrate_model::duration;
 use migrate_model::execution::Unit;
 use migrate_model::finding::Finding;
@@ -190,7 +191,7 @@ fn lock_lost(step: &FailedStep<'_>, error: BackendError) -> Error {
 pub fn connection_lost(step: &FailedStep<'_>, error: BackendError) -> Error {
     let (verb, command) = step.verb_and_command();
     let message = format!("the connection was lost while `{}` was being {verb}: {}", step.title, error.message);
-    Error::new(ErrorKind::Connection, &codes::CONNECTION_LOST, message)
+    Error::new(ErrorKind::ConnectionLost, &codes::CONNECTION_LOST, message)
         .at(Some(Place::file(&*step.script.file)))
         .help(format!("run `cargo migrate {command}` again: the command determines how far this run got"))
 }
@@ -216,7 +217,13 @@ pub fn statement_failed(step: &FailedStep<'_>, statement: Option<usize>, offset:
     };
     let at_commit = if statement.is_none() && offset.is_none() { " at COMMIT" } else { "" };
     let message = format!("`{title}` could not be {verb}{at_commit}: {}", failure.message);
-    let mut error = Error::new(ErrorKind::MigrationFailed, &codes::MIGRATION_FAILED, message).at(Some(place));
+    let kind = match failure.code.as_deref() {
+        _ if failure.kind == BackendErrorKind::LockTimeout => ErrorKind::TableLocked,
+        // PostgreSQL, MariaDB, MySQL: its statement was ended. The codes of the first two do not say by whom.
+        Some("57014" | "1969" | "3024") => ErrorKind::TimedOut,
+        _ => ErrorKind::MigrationFailed,
+    };
+    let mut error = Error::new(kind, &codes::MIGRATION_FAILED, message).at(Some(place));
     if let Some(code) = &failure.code {
         error = error.note("error code of the database", code.clone());
     }
@@ -295,7 +302,7 @@ fn rolled_back(step: &FailedStep<'_>, limit: Option<RollbackLimit>) -> String {
 pub fn timed_out(script: &Script, unit: &Unit, limit: Duration) -> Error {
     let message =
         format!("`{}` took longer than {}, so the run closed the connection", script.file_name(), duration::show(limit));
-    Error::new(ErrorKind::MigrationFailed, &codes::TIMED_OUT, message)
+    Error::new(ErrorKind::TimedOut, &codes::TIMED_OUT, message)
         .at(Some(script.place(unit.statements.start)))
         .note(
             "state",
@@ -304,25 +311,6 @@ pub fn timed_out(script: &Script, unit: &Unit, limit: Duration) -> Error {
         .help("run the same command again: it determines the outcome, and continues from there if that is safe")
         .help("find out what the statement is waiting for; or allow more time: `-- migrate: timeout 1h` at the top of the file")
 }
-
-/// What helps, by SQLSTATE (PostgreSQL) or error number (MySQL, MariaDB, SQLite).
-fn help_for_code(code: Option<&str>, message: &str) -> &'static str {
-    match code {
-        // query_canceled has one code for a time-out and for a user's request; only the message tells them apart.
-        Some("57014") if message.contains("statement timeout") => ALLOW_MORE_TIME,
-        Some("1969" | "3024") => {
-            "allow more time (`-- migrate: timeout 1h` at the top of the file; if the limit is that of the account, `ALTER USER`), or split the migration"
-        }
-        Some("55P03" | "1205") => "wait until the sessions that hold the lock have finished, or choose a time of low traffic",
-        Some("42501" | "1044" | "1142" | "1227") => "grant this database user the missing privilege, or correct the file",
-        // PostgreSQL, MySQL and MariaDB, SQLite.
-        Some("53100" | "1114" | "1021" | "13") => "free space on the disk of the database, or split the migration",
-        Some("2D000" | "25001" | "55P04") => "write `-- migrate: no-transaction` at the top of the file, or correct the file",
-        _ => "correct the file",
-    }
-}
-
-const ALLOW_MORE_TIME: &str = "allow more time (`-- migrate: timeout 1h` at the top of the file), or split the migration";
 
 fn word_end(text: &str, offset: usize) -> usize {
     let rest = text.get(offset..).unwrap_or_default();

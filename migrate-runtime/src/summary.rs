@@ -11,7 +11,7 @@ use crate::history_changes;
 use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
 use migrate_model::history::History;
-use migrate_model::migration_set::MigrationSet;
+use migrate_model::migration_set::{MigrationSet, SetSummary};
 
 /// What one query shows about the migrations of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +31,10 @@ pub enum Currency {
 /// # Errors
 /// When the server rejects the query for another reason, or the connection is lost.
 pub async fn currency(backend: &mut dyn Backend, history_sql: &HistorySql, set: &MigrationSet) -> Result<Currency, BackendError> {
-    let (count, checksums) = set.tally();
+    let SetSummary { count, digest, checksums } = set.summary();
     let Some(tally) = tally(backend, history_sql).await? else { return Ok(Currency::Unknown) };
     let has_others = tally.others.as_deref() != Some("0");
-    Ok(match (tally.is(set.digest().to_string(), count, checksums), has_others) {
+    Ok(match (tally.is(digest.to_string(), count, checksums), has_others) {
         (false, _) => Currency::Different,
         (true, false) => Currency::Current,
         (true, true) => Currency::BesidePartial,
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
     use crate::backends::OpenOptions;
     use crate::backends::fake::World;
-    use crate::backends::sealed::Open;
+    use crate::database_source::sealed::Open;
     use migrate_model::checksum::Checksum;
     use migrate_model::dialect::Dialect;
     use migrate_model::history::Record;
@@ -239,6 +239,6 @@ mod tests {
             }
         };
         assert_eq!(attempts, 1 + MAX_REPETITIONS);
-        assert!(error.to_string().contains("write the history of `shop` fails because"), "{error}");
+        assert!(error.report().contains("write the history of `shop` fails because"), "{error}");
     }
 }

@@ -130,7 +130,7 @@ pub async fn add_to(backend: &mut dyn Backend, set: &MigrationSet, history: &mut
         let scripts = migration.iter().flat_map(|migration| [Some(&migration.up), migration.down.as_ref()]).flatten();
         scripts.for_each(|script| names.extend(changed_names(&script.text, &script.statements, backend.dialect())));
         if let Some(text) = &record.pending_sql {
-            let (statements, _) = statement::split(text, set.contents().reading(), "");
+            let (statements, _) = statement::split(text, set.settings().reading(), "");
             names.extend(changed_names(text, &statements, backend.dialect()));
         }
     }

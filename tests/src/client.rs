@@ -37,6 +37,16 @@ pub fn apply(database: &TestDatabase, file: &Path) -> Result<(), Rejection> {
     outcome.map_err(|_| Rejection::Partial)
 }
 
+/// What `mariadb` prints of the warnings of each statement of a text.
+///
+/// # Panics
+/// If the client rejects the text.
+pub fn mariadb_warnings(database: &TestDatabase, text: &str) -> String {
+    let mut command = mariadb("mariadb", database);
+    command.args(["--default-character-set=utf8mb4", "--show-warnings", "-e", text, database_name(database)]);
+    outcome(command.stdin(Stdio::null())).expect("the client accepts the text")
+}
+
 /// The schema and the data of a database as SQL, without its history. Values that differ in each run are replaced.
 ///
 /// # Panics

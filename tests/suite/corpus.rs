@@ -65,8 +65,8 @@ fn every_folder_is_linted() {
             let folder = Project::of_folder(folder, &[]).0.read(dialect);
             let mut options = LintOptions::new(dialect);
             options.levels = rules::ALL.iter().map(|rule| (rule.code.name.to_owned(), Some(rule.level))).collect();
-            lint::lint(&folder.set.contents().migrations, &options);
-            fix::fixes(&folder.set.contents().migrations, &options);
+            lint::lint(folder.set.migrations(), &options);
+            fix::fixes(folder.set.migrations(), &options);
         }
     }
     for file in files {

@@ -144,7 +144,7 @@ async fn a_first_run_is_refused_whatever_the_table_is_called() {
                 "{}: {error}",
                 tool.name
             );
-            let text = error.to_string();
+            let text = error.report();
             assert!(text.contains(&format!("is the history of {}", tool.name)), "{kind:?}, {}: {text}", tool.name);
             assert!(text.contains("1 of 1 migration of `shop`"), "{kind:?}, {}: {text}", tool.name);
             let status = Migrator::new(&set).status(&database.url).await.unwrap();
@@ -218,7 +218,7 @@ async fn rails_is_told_from_dbmate() {
             .await;
         let folder = TestFolder::new(&[("20250102030405_log.sql", "INSERT INTO log VALUES (1);\n")]);
         let error = Migrator::new(folder.set(kind.dialect())).run(&database.url).await.unwrap_err();
-        assert!(error.to_string().contains("the history of rails"), "{error}");
+        assert!(error.report().contains("the history of rails"), "{error}");
         database.drop().await;
     }
 }

@@ -202,7 +202,7 @@ async fn problem(kind: Kind, row: &GuideRow, without: Option<Privilege>) -> Opti
     let stderr = &outcome.stderr;
     let problem = match without {
         None if outcome.code != 0 => Some(stderr.clone()),
-        None => is_readable.err().map(|error| error.to_string()),
+        None => is_readable.err().map(|error| error.report()),
         Some(_) if outcome.code == 0 => Some("not needed".to_owned()),
         Some((_, table)) => {
             let is_named = stderr.contains(table) && stderr.contains("Database privileges");

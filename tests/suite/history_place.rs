@@ -28,7 +28,7 @@ async fn refusal(folder: &TestFolder, database: &TestDatabase, url: &str) -> (&'
     let refusal = status.refusal().unwrap_or_else(|| panic!("status does not know of {error}"));
     assert_eq!((refusal.code(), refusal.message()), (error.code(), error.message()));
     assert_eq!(status.neighbors()[0].message, error.message());
-    (error.code().name, error.to_string())
+    (error.code().name, error.report())
 }
 
 async fn databases() -> Vec<TestDatabase> {
@@ -189,7 +189,7 @@ async fn renumbered_files_are_not_applied_again() {
                 folder.write(&format!("migrations/{to}"), &text);
             }
             names = others;
-            let error = up(&folder, database, &database.url).await.unwrap_err().to_string();
+            let error = up(&folder, database, &database.url).await.unwrap_err().report();
             assert!(error.contains("its text was applied as `002_b`"), "{error}");
             assert_eq!(database.value("SELECT count(*) FROM log").await, "1");
         }
@@ -278,7 +278,7 @@ async fn the_events_show_lost_records() {
             assert!(status.has_lost_records(), "{loss:?}");
             let error = migrator.run(&database.url).await.unwrap_err();
             assert_eq!(error.code().name, "records-lost", "{loss:?}: {error}");
-            assert!(error.to_string().contains("`002`"), "{error}");
+            assert!(error.report().contains("`002`"), "{error}");
             let error = migrator.run_to(&database.url, &Target::Down(1)).await.unwrap_err();
             assert_eq!(error.code().name, "records-lost", "{loss:?}: {error}");
             assert_eq!(database.value("SELECT count(*) FROM log").await, log, "{loss:?}");
@@ -307,10 +307,10 @@ async fn a_lost_row_in_the_middle_is_not_out_of_order() {
         database.execute("DELETE FROM migration_records WHERE version = '002'").await;
         let error = migrator.run(&database.url).await.unwrap_err();
         assert_eq!(error.code().name, "records-lost", "{error}");
-        assert!(!error.to_string().contains("out-of-order"), "{error}");
+        assert!(!error.report().contains("out-of-order"), "{error}");
         migrator.accept_records(&database.url).await.unwrap();
         let error = migrator.run(&database.url).await.unwrap_err();
-        assert!(error.to_string().contains("out-of-order"), "{error}");
+        assert!(error.report().contains("out-of-order"), "{error}");
     }
     drop_all(databases).await;
 }
@@ -345,7 +345,7 @@ async fn the_events_of_reverts_and_declarations() {
         }
         let error = migrator.run(&database.url).await.unwrap_err();
         assert_eq!(error.code().name, "records-lost", "{error}");
-        assert!(error.to_string().contains("`001`, `002`"), "what was declared applied is applied: {error}");
+        assert!(error.report().contains("`001`, `002`"), "what was declared applied is applied: {error}");
     }
     drop_all(databases).await;
 }
@@ -560,13 +560,13 @@ async fn half_applied_files_are_not_renumbered() {
             for number in ["000.5", "003"] {
                 let file = format!("migrations/{number}_b.sql");
                 folder.write(&file, &text);
-                let error = up(&folder, database, &database.url).await.unwrap_err().to_string();
+                let error = up(&folder, database, &database.url).await.unwrap_err().report();
                 assert!(error.contains("its text was partially applied as `002_b`"), "{number} {text}: {error}");
                 folder.remove(&file);
             }
         }
         folder.write("migrations/003_c.sql", "CREATE TABLE c (id int);\n");
-        let error = up(&folder, database, &database.url).await.unwrap_err().to_string();
+        let error = up(&folder, database, &database.url).await.unwrap_err().report();
         assert!(error.contains("`002_b` is partially applied, and its file is missing"), "{error}");
         assert_eq!(database.value("SELECT bal FROM acct").await, "110", "{:?}", database.kind);
     }

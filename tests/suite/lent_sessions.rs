@@ -168,7 +168,7 @@ async fn without_a_journal_nothing_counts_as_rolled_back() {
     let text = "PRAGMA journal_mode = OFF;\nCREATE TABLE t (id);\nINSERT INTO missing VALUES (1);";
     let set = folder(Kind::Sqlite, &[("001_a.up.sql", text)]).set(Kind::Sqlite.dialect());
     let error = Migrator::new(&set).run(&database.url.parse::<migrate_runtime::DatabaseUrl>().unwrap()).await.unwrap_err();
-    assert!(!error.to_string().contains("no changes made by"), "{error}");
+    assert!(!error.report().contains("no changes made by"), "{error}");
     assert!(format!("{error:?} {error}").contains("remain"), "{error:?}");
     database.drop().await;
 }
@@ -255,7 +255,7 @@ async fn settings_of_a_lent_sqlite_connection_do_not_reach_a_migration() {
     let settings = "PRAGMA ignore_check_constraints = ON; PRAGMA recursive_triggers = ON; PRAGMA legacy_alter_table = ON; \
         PRAGMA foreign_keys = OFF; PRAGMA reverse_unordered_selects = ON";
     sqlx::raw_sql(settings).execute(&mut connection).await.unwrap();
-    let error = migrator.run(&mut connection).await.unwrap_err().to_string();
+    let error = migrator.run(&mut connection).await.unwrap_err().report();
     assert!(error.contains("CHECK constraint failed"), "{error}");
     for (name, value) in
         [("ignore_check_constraints", 1), ("recursive_triggers", 1), ("legacy_alter_table", 1), ("foreign_keys", 0)]
@@ -323,7 +323,7 @@ async fn temporary_objects_of_a_lent_postgres_session_are_not_used() {
     let own = "CREATE TYPE pg_temp.mood AS ENUM ('ok', 'bad'); CREATE TEMP TABLE log (i int)";
     sqlx::raw_sql(own).execute(&mut connection).await.unwrap();
     let error = Migrator::new(folder.set(Kind::Postgres.dialect())).run(&mut connection).await.unwrap_err();
-    assert!(error.to_string().contains("division by zero"), "{error}");
+    assert!(error.report().contains("division by zero"), "{error}");
     let path = sqlx::raw_sql("SELECT current_setting('search_path')").fetch_one(&mut connection).await.unwrap();
     assert_eq!(path.get::<String, _>(0), "\"$user\", public");
     connection.close().await.unwrap();
@@ -410,7 +410,7 @@ async fn a_connection_that_holds_table_locks_is_left_as_it_is() {
         migrator.is_up_to_date(&mut connection).await.map(drop).unwrap_err(),
     ];
     for error in errors {
-        assert!(error.to_string().contains("LOCK TABLES"), "{error}");
+        assert!(error.report().contains("LOCK TABLES"), "{error}");
     }
     let question = "SELECT CONCAT_WS(' ', @@time_zone, @@lock_wait_timeout)";
     let answer: String = sqlx::raw_sql(question).fetch_one(&mut connection).await.unwrap().get(0);

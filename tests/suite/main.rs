@@ -21,6 +21,7 @@ mod huge;
 mod interruptions;
 mod lease;
 mod lent_sessions;
+mod library;
 mod lint;
 mod missing_tables;
 mod mysql_roles;

@@ -66,7 +66,7 @@ async fn tables_are_created_before_a_recovery_and_a_resolution() {
         database.execute("DROP TABLE schema_versions").await;
         database.execute(&started).await;
         let error = migrator.run(&database.url).await.unwrap_err();
-        assert!(error.to_string().contains("INSERT INTO missing"), "{kind:?}: {error}");
+        assert!(error.report().contains("INSERT INTO missing"), "{kind:?}: {error}");
         assert_eq!(database.value("SELECT count(*) FROM schema_versions").await, "0", "{kind:?}");
         let events = database.rows("SELECT event FROM migration_events ORDER BY id").await;
         assert!(events.contains(&"failed".to_owned()), "{kind:?}: {events:?}");
@@ -76,7 +76,7 @@ async fn tables_are_created_before_a_recovery_and_a_resolution() {
         database.execute(&started).await;
         let error = migrator.run(&database.url).await.unwrap_err();
         let expected = if kind == Kind::Sqlite { "INSERT INTO missing" } else { "it is not known whether that was so before" };
-        assert!(error.to_string().contains(expected), "{kind:?}: {error}");
+        assert!(error.report().contains(expected), "{kind:?}: {error}");
         database.drop().await;
     }
 }

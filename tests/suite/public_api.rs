@@ -1,12 +1,13 @@
 //! Everything that `migrate-runtime` exports, used from outside: each type that a signature names can be named by an application.
 
 use migrate_runtime::{
-    Activity, Checksum, Code, CompletedMigration, Contents, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence,
-    Error, ErrorKind, Event, Finding, History, HistoryTables, HistoryWriters, InvalidChecksum, InvalidVersion, Level,
-    LockSettings, LockStrategy, Migration, MigrationKey, MigrationSet, MigrationState, MigrationStatus, Migrator, NamedObject,
-    OutOfOrder, Phase, Place, Plan, Policy, Position, Quoting, Reading, Record, RecordState, RecordedRun, Requirement,
-    Resolution, RoutineBody, RunReport, RunSettings, Script, ScriptSource, SessionInfo, SharedSet, SourceSpan, Statement,
-    StatusReport, Step, StopSignal, TableEngines, Target, TransactionMode, TriggerCatalog, Unit, UnknownDialect, Version,
+    Activity, Checksum, Code, CompletedMigration, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence, Error,
+    ErrorKind, Event, Finding, History, HistoryTables, HistoryWriters, InvalidChecksum, InvalidMigrations, InvalidVersion, Level,
+    LockSettings, LockStrategy, Migration, MigrationKey, MigrationSet, MigrationSetBuilder, MigrationState, MigrationStatus,
+    Migrator, NamedObject, OutOfOrder, Phase, Place, Plan, Policy, Position, Quoting, Reading, Record, RecordState, RecordedRun,
+    Requirement, Resolution, RoutineBody, RunReport, RunSettings, Script, ScriptSource, SessionInfo, SetSettings, SetSummary,
+    SharedSet, SourceSpan, Statement, StatusReport, Step, StopSignal, TableEngines, Target, TransactionMode, TriggerCatalog,
+    Unit, UnknownDialect, Version,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -21,14 +22,20 @@ fn set() -> MigrationSet {
     let version: Version = "1".parse().unwrap();
     let up = script("-- migrate: phase expand\nCREATE TABLE a (id integer);\nCREATE TABLE b (id integer);", "1_a.up.sql");
     let down = script("DROP TABLE b;\nDROP TABLE a;", "1_a.down.sql");
-    let mut contents = Contents::new("shop", Dialect::Sqlite, vec![Migration::new(version, "a", up, Some(down))]);
-    let settings: &mut RunSettings = &mut contents.run;
+    let mut set_settings = SetSettings::new("shop", Dialect::Sqlite);
+    let settings: &mut RunSettings = &mut set_settings.run;
     let (history, locking): (&mut HistoryTables, &mut LockSettings) = (&mut settings.history, &mut settings.locking);
     history.records = "records".to_owned();
     locking.strategy = LockStrategy::Auto;
     let policy: &mut Policy = &mut settings.policy;
     policy.out_of_order = OutOfOrder::Warn;
-    MigrationSet::new(contents)
+    let set = MigrationSet::new(set_settings, vec![Migration::new(version, "a", up, Some(down))]);
+    let builder: MigrationSetBuilder = MigrationSet::builder("shop", Dialect::Sqlite).migration("x", "a", "SELECT 1", None);
+    let invalid: InvalidMigrations = builder.build().unwrap_err();
+    assert_eq!(invalid.findings()[0].code.name, "bad-version");
+    let summary: SetSummary = set.summary();
+    assert_eq!(summary.count, 1);
+    set
 }
 
 async fn apply<'c>(migrator: &Migrator, database: impl Database<'c>) -> RunReport {
@@ -64,7 +71,7 @@ async fn an_application_can_name_everything() {
     let status: StatusReport = migrator.status(&url).await.unwrap();
     assert_eq!(*status.writers(), HistoryWriters::Unknown);
     assert_eq!(status.activity(), Activity::Unknown);
-    let reading: Reading<'_> = set.contents().reading();
+    let reading: Reading<'_> = set.settings().reading();
     assert_eq!(reading.server, Quoting::of(Dialect::Sqlite));
     let history: &History = status.history();
     let triggers: &TriggerCatalog = history.triggers();

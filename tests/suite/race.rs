@@ -92,7 +92,7 @@ async fn a_waiting_process_reports_the_holder_and_times_out() {
         let sleeping = database.until_runs("sleep(3600)").await;
         let error = migrator.run_to(&database.url, &Target::Up(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LockNotObtained, "{error}");
-        let text = error.to_string();
+        let text = error.report();
         assert!(text.contains("holder: connection") && text.contains("sleep"), "{text}");
         let outcome = binary.run(&["up", "--lock-wait", "200ms"]);
         assert_eq!(outcome.code, 6, "{}", outcome.stderr);

@@ -74,7 +74,7 @@ async fn names_are_visible_as_to_the_role_of_the_script() {
     }
     let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
     let error = migrator.run(&url).await.unwrap_err();
-    assert!(error.to_string().contains("DROP TABLE x"), "{error}");
+    assert!(error.report().contains("DROP TABLE x"), "{error}");
     database.execute(STARTED).await;
     database.execute("CREATE TABLE x (id int)").await;
     migrator.run(&url).await.unwrap();
@@ -138,7 +138,7 @@ async fn a_decision_is_about_the_record_that_was_shown() {
         migrator.run(&database.url).await.unwrap_err();
         for resolution in [Resolution::MarkNotApplied, Resolution::MarkApplied, Resolution::Retry] {
             let error = migrator.resolve_as_shown(&database.url, &shown, &version, resolution).await.unwrap_err();
-            assert!(error.to_string().contains("changed after it was shown"), "{error}");
+            assert!(error.report().contains("changed after it was shown"), "{error}");
         }
         assert_eq!(database.history().await, ["001|failed|2"]);
         let shown = migrator.status(&database.url).await.unwrap();
@@ -166,7 +166,7 @@ async fn nobody_skips_into_a_transaction() {
             let resolved = migrator.resolve(&database.url, &version, Resolution::SkipTo(statement)).await;
             assert_eq!(resolved.is_ok(), is_allowed, "{kind:?}: {statement}: {resolved:?}");
             if let Err(error) = resolved {
-                assert!(error.to_string().contains("which consists of the statements 2 to 5"), "{error}");
+                assert!(error.report().contains("which consists of the statements 2 to 5"), "{error}");
             }
         }
         assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 1);
@@ -266,7 +266,7 @@ async fn a_run_whose_record_is_deleted_stops() {
         let folder = folder(Kind::Sqlite, &format!("INSERT INTO log VALUES (1);\n{change};\n{delete};\nSELECT 1;\nSELECT 2;\n"));
         let migrator = Migrator::new(folder.set(Kind::Sqlite.dialect()));
         if let Err(error) = migrator.run(&database.url).await {
-            assert!(error.to_string().contains("while this run executed version 001"), "{error}");
+            assert!(error.report().contains("while this run executed version 001"), "{error}");
         }
         assert_eq!(database.value("SELECT count(*) FROM log").await, "1", "{change}");
         database.drop().await;

@@ -1,6 +1,6 @@
 //! What the server says while a migration runs is shown as `psql` shows it.
 
-use migrate_tests::{Binary, Kind, TestDatabase, TestFolder};
+use migrate_tests::{Binary, Kind, TestDatabase, TestFolder, client};
 use std::process::Command;
 
 const FILES: [(&str, &str); 3] = [
@@ -98,4 +98,45 @@ async fn notices_need_verbose_and_json_has_both() {
     assert_eq!(json["services"][0]["notices"].as_array().unwrap().len(), 1000);
     assert_eq!(json["services"][0]["omitted_notices"], 500);
     database.drop().await;
+}
+
+/// The warnings of MariaDB, with its own client as the oracle: after each statement, in a transaction and outside of one.
+#[tokio::test]
+async fn warnings_are_those_of_mariadb() {
+    let [database, other] = [TestDatabase::new(Kind::MariaDb).await, TestDatabase::new(Kind::MariaDb).await];
+    let files = [
+        (
+            "001_a.up.sql",
+            "DROP TABLE IF EXISTS missing;\nCREATE TABLE t (c varchar(3), n int, KEY k (n), KEY k2 (n));\nCREATE TABLE r (n int);",
+        ),
+        (
+            "002_b.up.sql",
+            "SET sql_mode = '';\nINSERT INTO t VALUES ('toolong', 'x');\nINSERT INTO t VALUES ('ab', 1);\nUPDATE t SET n = 1 / 0;",
+        ),
+        (
+            "003_c.up.sql",
+            "UPDATE t SET c = 'x';\nINSERT INTO r VALUES (ROW_COUNT());\nSIGNAL SQLSTATE '01000' SET MESSAGE_TEXT = 'careful';",
+        ),
+    ];
+    let folder = TestFolder::new(&files);
+    folder.write("migrate.toml", "database = \"mariadb\"\nlint = \"off\"\n");
+    let mut expected = Vec::new();
+    for (_, text) in files {
+        // `Warning (Code 1265): Data truncated for column 'c' at row 1`
+        expected.extend(client::mariadb_warnings(&other, text).lines().filter_map(|line| {
+            let (severity, message) = line.split_once("): ")?;
+            let severity = if severity.starts_with("Note") { "notice" } else { "warning" };
+            Some(format!("{severity} {message}"))
+        }));
+    }
+    assert!(expected.len() >= 5 && expected.iter().any(|line| line.starts_with("notice")), "{expected:?}");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let name = |database: &TestDatabase| database.url.rsplit_once('/').unwrap().1.to_owned();
+    let shown = binary.ok(&["up", "--verbose"]).stderr.replace(&name(&database), &name(&other));
+    // `ROW_COUNT()` in the third file leaves no room for a question in between.
+    assert_eq!(messages(&shown, ["Warning", "Notice"]), expected, "{shown}");
+    assert_eq!(database.rows("SELECT n FROM r").await, ["2"]);
+    assert_eq!(other.rows("SELECT n FROM r").await, ["2"]);
+    database.drop().await;
+    other.drop().await;
 }

@@ -127,8 +127,8 @@ async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Pro
         folder.set.iter().enumerate().filter(|(at, _)| is_linted(at)).map(|(_, migration)| migration.up.statements.len()).sum();
     options.scope = scope;
     findings.extend(apart_from_lock(folder.findings.clone()));
-    let rewrites = if arguments.fix { fix::fixes(&folder.set.contents().migrations, &options) } else { Vec::new() };
-    findings.extend(lint::lint(&folder.set.contents().migrations, &options));
+    let rewrites = if arguments.fix { fix::fixes(folder.set.migrations(), &options) } else { Vec::new() };
+    findings.extend(lint::lint(folder.set.migrations(), &options));
     let findings = findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect();
     Ok(Linted { member: Member::new(project, folder), scope: options.scope, scope_text, findings, statements, rewrites })
 }
@@ -168,7 +168,7 @@ fn fix(context: &Context<'_>, linted: Vec<Linted>) -> Result<Exit, CommandError>
 fn apply_fix(context: &Context<'_>, member: &Member, fix: &Fix) -> Result<bool, CommandError> {
     let project = &member.project;
     let root = project.first_folder().map_err(|finding| rejected(project, [*finding]))?;
-    let migration = &member.folder.set.contents().migrations[fix.migration];
+    let migration = &member.folder.set.migrations()[fix.migration];
     let names = project.list_files();
     let mut guard = if member.folder.lock.is_some() { Some(LockFileGuard::take(project)?) } else { None };
     let mut lock = guard.as_mut().map(|guard| guard.read(&names)).transpose()?.unwrap_or_default();

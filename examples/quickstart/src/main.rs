@@ -40,3 +40,20 @@ async fn show(migrator: &Migrator, pool: &SqlitePool) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use migrate_runtime::LockStrategy;
+
+    /// A test with a database of its own. Without `migrations = false`, sqlx would apply the folder itself, and keep a history of
+    /// its own.
+    #[sqlx::test(migrations = false)]
+    async fn users_have_an_email(pool: SqlitePool) -> Result<(), Box<dyn std::error::Error>> {
+        Migrator::new(&MIGRATIONS).lock(LockStrategy::None).run(&pool).await?;
+        sqlx::query("INSERT INTO users (name, email) VALUES ('Ada', 'ada@example.org')").execute(&pool).await?;
+        let emails: Vec<String> = sqlx::query_scalar("SELECT email FROM users").fetch_all(&pool).await?;
+        assert_eq!(emails, ["ada@example.org"]);
+        Ok(())
+    }
+}

@@ -58,7 +58,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     if let Some(refusal) = status.refusal().filter(|_| !status.has_lost_records()) {
         return Err(refusal.into());
     }
-    let reading = service.set.contents().reading();
+    let reading = service.set.settings().reading();
     print_evidence(&status, &arguments.migration, reading, context.output);
     let record = status.history().get(&(&arguments.migration).into());
     if status.activity() == Activity::Running && record.is_some_and(|record| record.state.interrupted().is_some()) {

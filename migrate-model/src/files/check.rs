@@ -12,7 +12,7 @@ use crate::finding_list::FindingList;
 use crate::migration::Migration;
 use crate::place::Place;
 use crate::policy::OutOfOrder;
-use crate::script::{EMPTY_FILE, Script};
+use crate::script::Script;
 use crate::target::Direction;
 use crate::token::{Kind, Quoting, Token, Tokens, executed_tokens};
 use crate::version::Version;
@@ -115,13 +115,7 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
             findings.extend(pairing(migration, file, settings.down_required.unwrap_or(file.layout.wants_down)));
         }
         let scripts = [Some(&migration.up), migration.down.as_ref()];
-        for script in scripts.into_iter().flatten().filter(|script| script.statements.is_empty()) {
-            findings.push(
-                Finding::error(&EMPTY_FILE, format!("`{}` contains no statement", script.file_name()))
-                    .at(Place::file(&*script.file))
-                    .help("write the SQL, remove the file, or write `SELECT 1;` if it intentionally does nothing"),
-            );
-        }
+        findings.extend(scripts.into_iter().flatten().filter_map(Script::without_statements));
     }
     findings.extend(short_timestamps(folder));
     findings.extend(locked(folder, settings, options));

@@ -1,7 +1,7 @@
 //! The list of all codes about files, for `cargo migrate explain`.
 
 use crate::code::Code;
-use crate::files::{boundary, check, folder, lock_file, project, settings};
+use crate::files::{boundary, check, folder, load, lock_file, project, settings};
 
 /// All codes about files.
 pub static ALL: &[&Code] = &[
@@ -11,6 +11,7 @@ pub static ALL: &[&Code] = &[
     &check::BELOW_LOCKED,
     &check::CARRIAGE_RETURN,
     &folder::DOWN_WITHOUT_UP,
+    &load::OTHER_DIALECT,
     &check::DRAFT_MISSING,
     &folder::DUPLICATE_VERSION,
     &check::FILE_MISSING,

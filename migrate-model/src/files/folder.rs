@@ -5,7 +5,6 @@
 
 use crate::checksum::Checksum;
 use crate::code::Code;
-use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::directives;
 use crate::files::boundary::{self, Boundary};
@@ -21,6 +20,7 @@ use crate::migration::Migration;
 use crate::migration_set::MigrationSet;
 use crate::place::{Place, Position, SourceText};
 use crate::script::Script;
+use crate::set_settings::SetSettings;
 use crate::statement::Reading;
 use crate::target::Direction;
 use crate::version::Version;
@@ -514,8 +514,8 @@ pub fn read(root: &Path, settings: &Settings, boundary: &Boundary, dialect: Dial
             }
         }
     }
-    let contents = Contents { service: service.to_owned(), dialect, run: settings.run.clone(), migrations };
-    let set = MigrationSet::new(contents);
+    let settings = SetSettings { service: service.to_owned(), dialect, run: settings.run.clone() };
+    let set = MigrationSet::new(settings, migrations);
     Folder { set, findings, down_findings, files: read_files, lock, lock_path, lock_display_path }
 }
 

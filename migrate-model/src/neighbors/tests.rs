@@ -2,12 +2,12 @@
 
 use super::*;
 use crate::catalog_table::{CatalogTable, TableAccess, TableReach};
-use crate::contents::Contents;
 use crate::dialect::Dialect;
 use crate::migration::Migration;
 use crate::origin::{ForeignRow, MigrationFile};
 use crate::origins;
 use crate::script::Script;
+use crate::set_settings::SetSettings;
 
 /// The text of every migration in these tests.
 const TEXT: &str = "CREATE TABLE t (id int);\n";
@@ -17,14 +17,14 @@ fn set(files: &[(&str, &str, &str)]) -> MigrationSet {
     set_with(files, |_| {})
 }
 
-fn set_with(files: &[(&str, &str, &str)], change: impl FnOnce(&mut Contents)) -> MigrationSet {
+fn set_with(files: &[(&str, &str, &str)], change: impl FnOnce(&mut SetSettings)) -> MigrationSet {
     let migration = |(path, version, name): &(&str, &str, &str)| {
         let script = Script::read(TEXT.to_owned(), path, Dialect::Postgres).0;
         Migration::new(version.parse().unwrap(), (*name).to_owned(), script, None)
     };
-    let mut contents = Contents::new("shop", Dialect::Postgres, files.iter().map(migration).collect());
-    change(&mut contents);
-    MigrationSet::new(contents)
+    let mut settings = SetSettings::new("shop", Dialect::Postgres);
+    change(&mut settings);
+    MigrationSet::new(settings, files.iter().map(migration).collect())
 }
 
 fn two() -> MigrationSet {
@@ -288,7 +288,7 @@ fn renumbered_files_of_another_tool() {
             let script = Script::read(texts[number].clone(), &path, Dialect::Postgres).0;
             Migration::new(version.parse().unwrap(), name.to_owned(), script, None)
         };
-        MigrationSet::new(Contents::new("shop", Dialect::Postgres, range.map(migration).collect()))
+        MigrationSet::new(SetSettings::new("shop", Dialect::Postgres), range.map(migration).collect())
     };
     let sqlx =
         "version:bigint, description:text, installed_on:timestamptz, success:boolean, checksum:bytea, execution_time:bigint";

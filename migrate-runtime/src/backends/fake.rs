@@ -5,8 +5,9 @@
 
 use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, Remains, RenewedSession, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
-use crate::backends::{self, BackendFuture, OpenOptions, sealed};
+use crate::backends::{self, OpenOptions};
 use crate::connection::TextRow;
+use crate::database_source::{self, BackendFuture, sealed};
 use crate::event::SessionInfo;
 use crate::history_change::{Catalog, Elapsed, FailedOutcome, HistoryChange, Observation, RecordWrite, Restored, StoredSql};
 use crate::history_changes;
@@ -542,6 +543,8 @@ impl Backend for Fake {
         }
     }
 }
+
+impl<'c> database_source::Database<'c> for &'c World {}
 
 impl<'c> sealed::Open<'c> for &'c World {
     fn open(self, _: OpenOptions) -> BackendFuture<'c> {

@@ -21,6 +21,7 @@ mod run_session;
 mod table_list;
 mod trigger_list;
 mod trust;
+mod warnings;
 
 use crate::backend::{
     Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
@@ -208,6 +209,12 @@ impl<'c> MySql<'c> {
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
         let (completed, error) = self.connection.run(sql).await;
+        (completed, error.map(read_error))
+    }
+
+    /// The same with statements of a script, whose warnings are reported.
+    async fn run_script(&mut self, sql: &str) -> (usize, Option<BackendError>) {
+        let (completed, error) = self.connection.run_with(sql, warnings::report).await;
         (completed, error.map(read_error))
     }
 
@@ -588,9 +595,13 @@ impl Backend for MySql<'_> {
         message.prepend(begin);
         guard.iter().for_each(|statement| message.prepend(statement));
         let mut start_len = 1 + guard.len();
+        let shows_each = warnings::may_ask_between(unit_run);
         for chunk in unit_run.chunks(MAX_CHUNK) {
-            message.add_statements(unit_run, chunk);
-            if let (completed, Some(error)) = self.run(&message.sql).await {
+            let first = chunk.start;
+            let shows = |number: usize| (shows_each && number > first).then(|| warnings::SHOW.to_owned());
+            message.add_statements_with(unit_run, chunk, shows);
+            message.append(warnings::SHOW);
+            if let (completed, Some(error)) = self.run_script(&message.sql).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
                 }
@@ -650,8 +661,8 @@ impl Backend for MySql<'_> {
                 None => None,
             };
             let sent = if unit_run.mentions.has(Mention::Autocommit) { with_autocommit(sql) } else { sql.into() };
-            let message = format!("{comment}{}{comment}{sent}", guard_sql(&guard));
-            if let (completed, Some(error)) = self.run(&message).await {
+            let message = format!("{comment}{}{comment}{sent};\n{}", guard_sql(&guard), warnings::SHOW);
+            if let (completed, Some(error)) = self.run_script(&message).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
                 }

@@ -6,13 +6,13 @@ use crate::error::{Error, ErrorKind};
 use crate::event::Event;
 use crate::migrator::{Migrator, Resolution};
 use migrate_model::checksum::Checksum;
-use migrate_model::contents::Contents;
 use migrate_model::dialect::Dialect;
 use migrate_model::history::{History, Record, RecordState};
 use migrate_model::migration::Migration;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::script::Script;
 use migrate_model::session_effect::{self, catalog::TriggerCatalog};
+use migrate_model::set_settings::SetSettings;
 use migrate_model::statement;
 use migrate_model::target::Target;
 use std::sync::{Arc, Mutex};
@@ -28,7 +28,7 @@ fn set(dialect: Dialect, files: &[(&str, &str, &str)]) -> Arc<MigrationSet> {
         let (up, down) = (script(up, "up"), script(down, "down"));
         Migration::new(version.parse().unwrap(), "x", up, Some(down))
     };
-    Arc::new(MigrationSet::new(Contents::new("app", dialect, files.iter().map(migration).collect())))
+    Arc::new(MigrationSet::new(SetSettings::new("app", dialect), files.iter().map(migration).collect()))
 }
 
 /// Three migrations: a transaction, a file in which only one statement shares a transaction with its checkpoint, and another

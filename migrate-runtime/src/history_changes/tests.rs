@@ -1,10 +1,10 @@
 //! Every event and the change that it makes, by table.
 
 use super::*;
-use migrate_model::contents::Contents;
 use migrate_model::dialect::Dialect;
 use migrate_model::key::MigrationKey;
 use migrate_model::plan::ScriptSource;
+use migrate_model::set_settings::SetSettings;
 
 fn script(text: &str) -> Script {
     Script::read(text.to_owned(), "migrations/x.sql", Dialect::Postgres).0
@@ -20,7 +20,7 @@ fn set(versions: &[&str]) -> MigrationSet {
             (!version.ends_with('-')).then(|| script("VACUUM c; VACUUM d;")),
         )
     };
-    MigrationSet::new(Contents::new("app", Dialect::Postgres, versions.iter().map(migration).collect()))
+    MigrationSet::new(SetSettings::new("app", Dialect::Postgres), versions.iter().map(migration).collect())
 }
 
 fn record(version: &str, state: RecordState, done: usize) -> Record {

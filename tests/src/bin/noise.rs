@@ -27,8 +27,7 @@ fn main() {
             .filter_map(|finding| finding.place.as_ref().map(|place| &*place.file))
             .collect();
         // Migrations in files with errors are not counted.
-        let valid_migrations =
-            folder.set.contents().migrations.iter().filter(|migration| !rejected.contains(&*migration.up.file));
+        let valid_migrations = folder.set.migrations().iter().filter(|migration| !rejected.contains(&*migration.up.file));
         let history: Vec<Migration> = valid_migrations.cloned().collect();
         migrations += history.len();
         statements += history.iter().map(|migration| migration.up.statements.len()).sum::<usize>();

@@ -12,7 +12,7 @@ use syn::{
 const HISTORY_CHANGE: (&str, [&str; 2]) = ("HistoryChange", ["history_change", "history_changes"]);
 
 /// Where the text of a server may be read: its codes do not suffice there.
-const READERS_OF_SERVER_TEXT: [&str; 2] = ["backends", "step_errors"];
+const READERS_OF_SERVER_TEXT: [&str; 3] = ["backends", "rejection_help", "step_errors"];
 
 /// Methods that look for text in a text.
 const SEARCHES: [&str; 11] = [

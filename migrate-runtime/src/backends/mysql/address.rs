@@ -5,12 +5,14 @@ use crate::backend::Backend;
 use crate::backends::{Address, AddressError, Destination, OpenOptions, change_database, in_time, not_connected};
 use crate::connection::ConnectionGuard;
 use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
+use crate::database_source::Driver;
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The parameters of sqlx, and spellings of other clients.
 const PARAMETERS: &[Parameter] = &[
@@ -77,16 +79,49 @@ struct MySqlAddress {
     files: CertificateFiles,
 }
 
+fn destination(options: &MySqlConnectOptions) -> Destination {
+    let host = options.get_host();
+    // An IPv6 address.
+    let host = if host.contains(':') && !host.starts_with('[') { format!("[{host}]") } else { host.to_owned() };
+    Destination {
+        user: options.get_username().to_owned(),
+        server: options.get_socket().map_or(format!("{host}:{}", options.get_port()), |socket| socket.display().to_string()),
+        socket_parameter: "socket",
+        // Without one, no database is selected.
+        database: options.get_database().unwrap_or_default().to_owned(),
+    }
+}
+
+impl From<MySqlConnectOptions> for DatabaseUrl {
+    /// The database of these options, for what a URL cannot express.
+    fn from(options: MySqlConnectOptions) -> Self {
+        let options = with_settings_of_server(options);
+        let destination = destination(&options);
+        // Each user may use this database; the one of the options need not exist.
+        let server_options = options.clone().database("information_schema");
+        let address = MySqlAddress { options, server_options, files: CertificateFiles::default() };
+        DatabaseUrl::of_address("mysql", &destination, Arc::new(address))
+    }
+}
+
+impl Driver for sqlx::MySql {
+    fn on_pooled<'c>(
+        connection: ConnectionGuard<'c, Self>,
+        options: MySqlConnectOptions,
+        _: OpenOptions,
+    ) -> Box<dyn Backend + 'c> {
+        Box::new(MySql::new(connection, Some(options)))
+    }
+
+    fn on_lent<'c>(connection: ConnectionGuard<'c, Self>, _: OpenOptions) -> Box<dyn Backend + 'c> {
+        Box::new(MySql::new(connection, None))
+    }
+}
+
 #[async_trait]
 impl Address for MySqlAddress {
     fn destination(&self) -> Option<Destination> {
-        Some(Destination {
-            user: self.options.get_username().to_owned(),
-            server: self.options.get_socket()?.display().to_string(),
-            socket_parameter: "socket",
-            // Without one, no database is selected.
-            database: self.options.get_database().unwrap_or_default().to_owned(),
-        })
+        self.options.get_socket().map(|_| destination(&self.options))
     }
 
     async fn open(&self, _: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error> {

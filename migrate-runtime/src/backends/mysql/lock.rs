@@ -51,7 +51,7 @@ impl MySql<'_> {
     /// The name of the lock, as an expression.
     pub(super) fn lock_name(&self, history_sql: &HistorySql) -> String {
         let schema = history_sql.schema().unwrap_or(&self.database);
-        lock_name::expression(schema, history_sql.records_name(), history_sql.service())
+        lock_name::expression(schema, history_sql.records_name(), &history_sql.locked_service())
     }
 }
 

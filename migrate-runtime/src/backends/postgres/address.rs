@@ -5,12 +5,14 @@ use crate::backend::Backend;
 use crate::backends::{Address, AddressError, Destination, OpenOptions, change_database, in_time, not_connected};
 use crate::connection::{ConnectionGuard, is_code};
 use crate::connection_parameters::{self, CertificateFiles, Parameter, ParameterRule::*};
+use crate::database_source::Driver;
 use crate::database_url::DatabaseUrl;
 use crate::error::Error;
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// The parameters of libpq and of sqlx. libpq knows further ones, which are unknown here: a service, a file of passwords.
 const PARAMETERS: &[Parameter] = &[
@@ -155,6 +157,26 @@ fn destination(options: &PgConnectOptions) -> Destination {
         socket_parameter: "host",
         // Without one, the server opens the database with the name of the user.
         database: options.get_database().unwrap_or_default().to_owned(),
+    }
+}
+
+impl From<PgConnectOptions> for DatabaseUrl {
+    /// The database of these options, for what a URL cannot express.
+    fn from(options: PgConnectOptions) -> Self {
+        let options = options.disable_statement_logging();
+        let destination = destination(&options);
+        let address = PgAddress { options, files: CertificateFiles::default(), destination: Some(destination.clone()) };
+        DatabaseUrl::of_address("postgres", &destination, Arc::new(address))
+    }
+}
+
+impl Driver for sqlx::Postgres {
+    fn on_pooled<'c>(connection: ConnectionGuard<'c, Self>, options: PgConnectOptions, _: OpenOptions) -> Box<dyn Backend + 'c> {
+        Box::new(Postgres::new(connection, PgConnector::Pooled(options)))
+    }
+
+    fn on_lent<'c>(connection: ConnectionGuard<'c, Self>, _: OpenOptions) -> Box<dyn Backend + 'c> {
+        Box::new(Postgres::new(connection, PgConnector::Lent))
     }
 }
 

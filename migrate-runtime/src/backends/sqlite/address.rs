@@ -6,6 +6,7 @@ use crate::backends::{Address, AddressError, OpenOptions, not_connected};
 use crate::codes;
 use crate::connection::ConnectionGuard;
 use crate::connection_parameters::{Parameter, ParameterRule::*, Parameters};
+use crate::database_source::Driver;
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, ErrorKind};
 use async_trait::async_trait;
@@ -15,6 +16,7 @@ use sqlx::{ConnectOptions, Connection};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The parameters of sqlx.
@@ -55,6 +57,32 @@ fn is_in_memory(url: &str) -> bool {
 struct SqliteAddress {
     options: SqliteConnectOptions,
     in_memory: bool,
+}
+
+impl From<SqliteConnectOptions> for DatabaseUrl {
+    /// The database of these options, for what a URL cannot express.
+    fn from(options: SqliteConnectOptions) -> Self {
+        let options = options.disable_statement_logging();
+        let file = options.get_filename().to_string_lossy().into_owned();
+        // The file name of sqlx for `SqliteConnectOptions::in_memory`.
+        let in_memory = file.is_empty() || file == ":memory:" || file.starts_with("file:sqlx-in-memory-");
+        let label = if in_memory { "sqlite::memory:".to_owned() } else { format!("sqlite:{file}") };
+        DatabaseUrl::of_parts("sqlite", label, Arc::new(SqliteAddress { options, in_memory }))
+    }
+}
+
+impl Driver for sqlx::Sqlite {
+    fn on_pooled<'c>(
+        connection: ConnectionGuard<'c, Self>,
+        options: SqliteConnectOptions,
+        open: OpenOptions,
+    ) -> Box<dyn Backend + 'c> {
+        Box::new(Sqlite::new(connection, Some(options), open))
+    }
+
+    fn on_lent<'c>(connection: ConnectionGuard<'c, Self>, open: OpenOptions) -> Box<dyn Backend + 'c> {
+        Box::new(Sqlite::new(connection, None, open))
+    }
 }
 
 #[async_trait]

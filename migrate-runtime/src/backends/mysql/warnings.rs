@@ -1,0 +1,43 @@
+//! The warnings of the server about the statements of a script, as its own client shows them. They go to `tracing`, where the
+//! PostgreSQL driver sends the notices of its server.
+
+use crate::backend::UnitRun;
+use sqlx::mysql::MySqlRow;
+use sqlx::{Column, Row};
+
+/// Asks for the warnings about the statement before it. It is sent in the same message, so it costs no round trip.
+pub const SHOW: &str = "SHOW WARNINGS";
+
+/// The target of the events.
+macro_rules! target {
+    () => {
+        "migrate_runtime::server"
+    };
+}
+
+/// What a statement may read of the one before it, and would find changed by [`SHOW`].
+const DISTURBED: [&[u8]; 4] = [b"ROW_COUNT", b"FOUND_ROWS", b"DIAGNOSTICS", b"warning_count"];
+
+/// Whether the warnings can be asked for between the statements of a unit.
+pub fn may_ask_between(unit_run: &UnitRun<'_>) -> bool {
+    let statements = &unit_run.statements[unit_run.unit.statements.clone()];
+    let (Some(first), Some(last)) = (statements.first(), statements.last()) else { return false };
+    let text = &unit_run.text.as_bytes()[first.range.start..last.range.end];
+    let has = |word: &&[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+    !DISTURBED.iter().any(has)
+}
+
+/// Reports a row if it is one of [`SHOW`].
+pub fn report(row: &MySqlRow) {
+    if !row.columns().iter().map(Column::name).eq(["Level", "Code", "Message"]) {
+        return;
+    }
+    // The text protocol sends every value as text.
+    let text = |at: usize| row.try_get_unchecked::<String, _>(at).unwrap_or_default();
+    let (level, code, message) = (text(0), text(1), crate::backend_error::shortened(&text(2)));
+    if level == "Note" {
+        tracing::info!(target: target!(), code, "{message}");
+    } else {
+        tracing::warn!(target: target!(), code, "{message}");
+    }
+}
