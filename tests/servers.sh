@@ -38,6 +38,9 @@ install_missing() {
   [ -n "$(pooler)" ] || missing+=(pgbouncer)
   [ -n "$(galera_library)" ] || missing+=(galera-4)
   command -v rsync >/dev/null || missing+=(rsync)
+  # The shells in which completion is tested.
+  command -v zsh >/dev/null || missing+=(zsh)
+  command -v fish >/dev/null || missing+=(fish)
   [ ${#missing[@]} -eq 0 ] && return
   local sudo=()
   [ "$(id -u)" = 0 ] || sudo=(sudo -n)

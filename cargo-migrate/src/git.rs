@@ -1,8 +1,8 @@
 //! Queries to Git about the files of a folder.
 //!
 //! The repository may be a stranger's, and its configuration can name programs: a file monitor, filters, drivers for
-//! differences, commands for a connection. Only `ls-tree` and `cat-file` are used, which read objects and run none of
-//! these, and the files are compared here.
+//! differences, commands for a connection. Only `ls-tree`, `cat-file` and `check-ignore` are used, which run none of these,
+//! and the files are compared here.
 
 use migrate_cli::CommandError;
 use std::collections::{HashMap, HashSet};
@@ -166,4 +166,12 @@ fn next_object(output: &mut impl BufRead) -> Option<Vec<u8>> {
 fn without_carriage_returns(text: &[u8]) -> Vec<u8> {
     let is_part_of_line_end = |at: usize| text[at] == b'\r' && text.get(at + 1) == Some(&b'\n');
     (0..text.len()).filter(|at| !is_part_of_line_end(*at)).map(|at| text[at]).collect()
+}
+
+/// Does Git ignore a file? No, if it is not in a repository, or Git cannot be started.
+pub fn ignores(file: &Path) -> bool {
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return false };
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let mut command = git(folder, &["check-ignore", "--quiet", "--", &name.to_string_lossy()]);
+    command.output().is_ok_and(|output| output.status.success())
 }

@@ -8,6 +8,7 @@ use migrate_model::files::lock_file::{self, LockFile};
 use migrate_model::files::project::Project;
 use migrate_model::files::regular_file::{self, LOCK_LIMIT};
 use std::fs::{File, OpenOptions};
+use std::io::Seek;
 use std::path::{Path, PathBuf};
 
 /// The open lock file, with an exclusive file lock until the value is dropped.
@@ -46,9 +47,24 @@ impl LockFileGuard {
         if findings.is_empty() { Ok(lock) } else { Err(CommandError::Findings(findings)) }
     }
 
-    /// Replaces the lock file. It is the last step: other processes no longer wait afterwards.
+    /// Replaces the lock file, unless it has these contents already: a new time of change would build the application again. It is
+    /// the last step: other processes no longer wait afterwards.
     pub fn write(self, lock: &LockFile) -> Result<(), CommandError> {
-        file_writer::replace(&self.path, &lock.write())
+        let text = lock.write();
+        let before = (&self.file).rewind().and_then(|()| regular_file::read_open_text(&self.file, LOCK_LIMIT));
+        if before.is_ok_and(|before| before == text) { Ok(()) } else { file_writer::replace(&self.path, &text) }
+    }
+}
+
+/// A command that was rejected leaves no empty lock file. Another process that waits for this one creates its own.
+#[cfg(unix)]
+impl Drop for LockFileGuard {
+    fn drop(&mut self) {
+        let is_empty = self.file.metadata().is_ok_and(|metadata| metadata.len() == 0);
+        if is_empty && is_still_at(&self.file, &self.path) {
+            // What remains is an empty file, which the next command accepts.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 

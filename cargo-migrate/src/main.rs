@@ -9,6 +9,7 @@ mod codes;
 mod color;
 mod command;
 mod commands;
+mod completion;
 mod connection_source;
 mod database_url;
 mod described_change;
@@ -69,6 +70,11 @@ fn main() -> ExitCode {
     // Cargo runs `cargo-migrate migrate ...`.
     if arguments.get(1).is_some_and(|first| first == "migrate") {
         arguments.remove(1);
+    }
+    // A completion script asks for the candidates for one of these words.
+    if let Some(index) = std::env::var(completion::INDEX).ok().and_then(|index| index.parse().ok()) {
+        print!("{}", completion::candidates(Arguments::command(), arguments, index));
+        return ExitCode::SUCCESS;
     }
     let has_hidden = arguments.iter().any(|argument| argument.to_string_lossy().contains(visible::is_hidden));
     let color = Color::of(&arguments, std::env::var("CARGO_TERM_COLOR").ok().as_deref()).apply();

@@ -30,6 +30,16 @@ pub fn file_name(description: &str) -> String {
     shortened.trim_end_matches('_').to_owned()
 }
 
+/// The description without what a file name need not say: the types of columns, and the columns of a table that is created.
+pub fn without_types(description: &str) -> String {
+    let creates = description.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("create"));
+    let shortened = |word: &str| match word.split_once(':') {
+        Some((name, rest)) if !name.is_empty() && !rest.is_empty() => (!creates).then(|| name.to_owned()),
+        _ => Some(word.to_owned()),
+    };
+    description.split_whitespace().filter_map(shortened).collect::<Vec<_>>().join(" ")
+}
+
 /// The migrations for a description: SQL if every word of it is understood, and the change can be made safely on this database; else
 /// one with an empty place and examples.
 pub fn from_description(description: &str, dialect: Option<Dialect>, name: &str, known: &dyn KnownSchema) -> Vec<Template> {
@@ -561,6 +571,18 @@ const RESERVED: [&str; 104] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn file_names_do_not_contain_types() {
+        for (description, name) in [
+            ("create users table", "create_users_table"),
+            ("create users name:text email:text:unique", "create_users"),
+            ("add email:text:unique and total:int to users", "add_email_and_total_to_users"),
+            ("fix: late orders", "fix_late_orders"),
+        ] {
+            assert_eq!(file_name(&without_types(description)), name);
+        }
+    }
 
     #[test]
     fn file_names_are_normalized() {

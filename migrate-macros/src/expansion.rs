@@ -7,6 +7,7 @@ use migrate_model::files::check::{self, CheckOptions};
 use migrate_model::files::folder::Folder;
 use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
+use migrate_model::plural::count_of;
 use migrate_model::render;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -35,6 +36,7 @@ pub fn expand(arguments: &Arguments) -> TokenStream {
         Some(_) => {}
         None => findings.push(project.no_dialect()),
     }
+    let findings = as_compiler_shows(findings, &root);
     let tracked = tracked_files(&project, checked.as_ref());
     let warnings = warnings(&findings);
     if findings.iter().any(Finding::is_error) {
@@ -65,6 +67,7 @@ fn allowed_folders() -> Vec<PathBuf> {
     env::split_paths(&folders).filter(|folder| !folder.as_os_str().is_empty()).collect()
 }
 
+/// All findings. The first line, which is all that some tools show, contains the first error with its code and place.
 fn error_message(service: &str, findings: &[Finding]) -> String {
     let has_rule_finding = findings.iter().any(|finding| rules::find(finding.code.name).is_some());
     let allow = if has_rule_finding {
@@ -72,7 +75,27 @@ fn error_message(service: &str, findings: &[Finding]) -> String {
     } else {
         ""
     };
-    format!("cannot embed the migrations of `{service}`\n\n{}{allow}\n", render::findings(findings, false))
+    let mut errors = findings.iter().filter(|finding| finding.is_error());
+    let first = errors.next().map(|error| format!(": error[{}] {}", error.code, error.one_line())).unwrap_or_default();
+    let more = match errors.count() {
+        0 => String::new(),
+        more => format!(" (and {})", count_of(more, "more error")),
+    };
+    let all = render::findings(findings, false);
+    format!("cannot embed the migrations of `{service}`{first}{more}\n\n{all}{allow}\n")
+}
+
+/// The findings with paths as the compiler shows them: Cargo runs it in the root of the workspace.
+fn as_compiler_shows(findings: Vec<Finding>, root: &Path) -> Vec<Finding> {
+    let prefix = env::current_dir().ok().and_then(|folder| root.strip_prefix(folder).ok().map(Path::to_owned));
+    let Some(prefix) = prefix.filter(|prefix| !prefix.as_os_str().is_empty()) else { return findings };
+    let located = |mut finding: Finding| {
+        if let Some(place) = &mut finding.place {
+            place.file = prefix.join(&place.file).display().to_string();
+        }
+        finding
+    };
+    findings.into_iter().map(located).collect()
 }
 
 /// Makes the compiler track the files, so that a change rebuilds the application. On stable Rust, only the `include` macros do

@@ -19,6 +19,11 @@ impl Divergence {
         Divergence { key: key.into(), finding: Finding { level, ..Finding::error(code, message) } }
     }
 
+    /// A mismatch that a finding describes.
+    pub fn of_finding(key: impl Into<MigrationKey>, finding: Finding) -> Self {
+        Divergence { key: key.into(), finding }
+    }
+
     pub(crate) fn note(mut self, note: impl Into<String>) -> Self {
         self.finding = self.finding.note(note);
         self

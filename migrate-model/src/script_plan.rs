@@ -21,6 +21,8 @@ pub struct ScriptPlan {
     pub effects: Vec<SessionEffect>,
     /// For each statement that reads a value of its session, such as `currval('s')`: the first that may have left it.
     pub sources: Vec<Option<usize>>,
+    /// The statements between which no value of a sequence may be taken, because the last of them may read `lastval()`.
+    pub sequence_span: Option<Range<usize>>,
 }
 
 /// A part of a script plan.
@@ -57,6 +59,11 @@ impl ScriptPlan {
             ScriptPart::Segment(segment) => Some(segment),
             ScriptPart::SessionSettings(_) => None,
         })
+    }
+
+    /// Must a value of a sequence that the session has after a statement stay as it is?
+    pub fn keeps_sequences_after(&self, statement: usize) -> bool {
+        self.sequence_span.as_ref().is_some_and(|span| span.start <= statement && statement + 1 < span.end)
     }
 
     /// The strongest effect that the script has on its session.
@@ -96,6 +103,7 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
     let dialect = reading.dialect;
     let effects = session_effect::of_script(&script.text, &script.statements, dialect, reading.catalog);
     let sources = session_effect::sources(&script.text, &script.statements, dialect);
+    let sequence_span = session_effect::sequence_span(&script.text, &script.statements, &effects, dialect);
     let follows = session_effect::follows(&script.text, &script.statements, dialect);
     let is_setting =
         |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| effects.get(at) == Some(&SessionEffect::Setting));
@@ -133,7 +141,7 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
         };
         push_segment(&mut parts, segment, &follows, done, &mixes);
     }
-    ScriptPlan { parts, atomic, effects, sources }
+    ScriptPlan { parts, atomic, effects, sources, sequence_span }
 }
 
 /// For each statement: may it write a table without transactions?

@@ -28,7 +28,7 @@ use catalog::{Definitions, TriggerCatalog};
 pub use named::{named_settings, read_custom_settings};
 use reader::EffectReader;
 use std::ops::Range;
-pub use values::{FreshSession, follows, fresh_session, reads_result, sources};
+pub use values::{FreshSession, follows, fresh_session, reads_earlier_sequences, reads_result, sequence_span, sources};
 
 /// What a statement leaves in its session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

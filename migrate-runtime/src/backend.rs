@@ -389,6 +389,17 @@ pub struct UnitRun<'a> {
     pub mentions: Mentions,
     /// The history as it was planned from.
     pub expected: Expected<'a>,
+    /// What becomes of the values that sequences have in the session, when the checkpoint of the unit is written.
+    pub sequence_values: SequenceValues,
+}
+
+/// What becomes of the values that sequences have in the session, such as `lastval()`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SequenceValues {
+    /// A later statement of the script may read them.
+    Kept,
+    /// What comes next finds none, as in a new session.
+    Forgotten,
 }
 
 impl<'a> UnitRun<'a> {

@@ -619,7 +619,13 @@ async fn run_steps(
         report.done.push(completed(step, since.elapsed(), options));
         absent.forget_defined(step.script());
         let is_last = at + 1 == plan.steps.len();
-        if session == StepSession::Changed && !is_last && renew(backend, history_sql, history, options, report).await? {
+        // The values of sequences that a script has left, no statement removes from a session of MySQL.
+        let next = plan.steps.get(at + 1).and_then(Step::script);
+        let dialect = backend.dialect();
+        let reads_sequences =
+            |script: &Script| session_effect::reads_earlier_sequences(&script.text, &script.statements, dialect);
+        let needs_new = session == StepSession::Changed || next.is_some_and(reads_sequences);
+        if needs_new && !is_last && renew(backend, history_sql, history, options, report).await? {
             return Ok(Outcome::PlanAgain);
         }
     }

@@ -157,6 +157,8 @@ pub enum Catalog {
     NotAsked,
     /// It could not be asked.
     Unknown,
+    /// It is not asked before any statement until this many are done.
+    UnknownUntil(usize),
 }
 
 /// What a failed migration has left.

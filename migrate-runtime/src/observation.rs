@@ -6,7 +6,7 @@ use crate::history_change::{Catalog, Observation};
 use crate::step::{PreparedStep, StepError, StepRunner};
 use migrate_model::effect::{self, Effect, Effects, Object, Verb};
 use migrate_model::script::Script;
-use migrate_model::script_plan::{ScriptPart, ScriptPlan};
+use migrate_model::script_plan::{ScriptPart, ScriptPlan, Segment};
 use migrate_model::session_effect;
 use migrate_model::statement::Reading;
 
@@ -30,6 +30,9 @@ enum Asking {
         /// Whether settings precede it.
         after_settings: bool,
     },
+    /// Nothing is written until this many statements are done, because it would take a value of a sequence that the script reads
+    /// later. So nothing is known about the statements in between.
+    Silent { done: usize, until: usize },
 }
 
 /// The effects by which the outcome of a statement is found out. `None` if it commits with its checkpoint, or they are not known.
@@ -69,7 +72,8 @@ impl Observations {
         if plan.atomic {
             return Observations::default();
         }
-        let mut segments = Vec::new();
+        let mut segments: Vec<Option<Asking>> = Vec::new();
+        let mut silent: Option<usize> = None;
         let mut done = runner.step.done;
         let (mut after_settings, mut names_change) = (false, false);
         for part in &plan.parts {
@@ -81,6 +85,8 @@ impl Observations {
                 }
                 ScriptPart::Segment(segment) => {
                     let effects = watched_effects(part, script, runner.reading);
+                    let is_silent = silence(&mut segments, &mut silent, plan, segment, done, effects.is_some());
+                    let effects = effects.filter(|_| !is_silent);
                     segments.push(effects.filter(|effects| !effects.is_empty()).map(|effects| {
                         // Before the start, a query of its own costs less than an expression in the transaction.
                         let is_own_query = names_change || sets_role || segments.is_empty() && !after_settings;
@@ -105,6 +111,7 @@ impl Observations {
         match self.segments.get(segment)?.as_ref()? {
             Asking::WithCheckpoint(observation) => Some(observation.clone()),
             Asking::Before { done, .. } => Some(of(*done, Catalog::NotAsked)),
+            Asking::Silent { done, until } => Some(of(*done, Catalog::UnknownUntil(*until))),
         }
     }
 
@@ -122,6 +129,34 @@ impl Observations {
             _ => None,
         }
     }
+}
+
+/// Whether a segment is one before which nothing may be written. The first of them, which may take a value of a sequence, is known:
+/// before it, it is written that nothing is known about those that follow.
+fn silence(
+    segments: &mut [Option<Asking>],
+    first: &mut Option<usize>,
+    plan: &ScriptPlan,
+    segment: &Segment,
+    done: usize,
+    is_watched: bool,
+) -> bool {
+    let Some(span) = &plan.sequence_span else { return false };
+    let statements = &segment.unit.statements;
+    if statements.start <= span.start {
+        // The settings of the span are done again before a resumed script; then it begins with the first segment.
+        *first = Some(segments.len());
+        return false;
+    }
+    let is_silent = is_watched && statements.start < span.end;
+    if let Some(earlier) = first.and_then(|at| segments.get_mut(at)).filter(|_| is_silent) {
+        let from = match earlier {
+            Some(Asking::Silent { done, .. }) => *done,
+            _ => done,
+        };
+        *earlier = Some(Asking::Silent { done: from, until: done });
+    }
+    is_silent
 }
 
 /// An observation that is always written.

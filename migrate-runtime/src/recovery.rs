@@ -222,7 +222,7 @@ async fn observed_before(backend: &mut dyn Backend, history_sql: &HistorySql, re
     // The run writes the event with the record or the checkpoint itself, so without one nothing was as the statement would make it.
     let detail = session::first(rows).unwrap_or_default();
     Ok(match detail.split_once(':') {
-        Some((done, digits)) if done.parse() == Ok(record.statements_done) => {
+        Some((range, digits)) if is_about(range, record.statements_done) => {
             let presence = |digit: char| Presence::of(Some(digit.encode_utf8(&mut [0; 4])));
             match digits {
                 NOT_ASKED => Before::NotStarted,
@@ -232,6 +232,12 @@ async fn observed_before(backend: &mut dyn Backend, history_sql: &HistorySql, re
         }
         _ => Before::Shown(Vec::new()),
     })
+}
+
+/// Is what was recorded about `range`, a number of completed statements or two of them, about this number?
+fn is_about(range: &str, done: usize) -> bool {
+    let (from, until) = range.split_once('-').unwrap_or((range, range));
+    matches!((from.parse::<usize>(), until.parse::<usize>()), (Ok(from), Ok(until)) if (from..=until).contains(&done))
 }
 
 fn describe(presence: Presence, object: &Object) -> &'static str {

@@ -164,6 +164,11 @@ impl StatusReport {
         }
     }
 
+    /// Assumes that these migrations have been reverted; for the plan of what follows a revert.
+    pub fn assume_reverted<'v>(&mut self, keys: impl IntoIterator<Item = &'v MigrationKey>) {
+        keys.into_iter().for_each(|key| self.recovered.remove(key));
+    }
+
     /// All differences between the files and the history, for `cargo migrate verify`. A missing file is an error here, also where
     /// a run without a pending migration tolerates it.
     ///

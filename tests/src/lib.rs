@@ -9,6 +9,7 @@ pub mod interruptions;
 mod proxy;
 mod servers;
 pub mod shape;
+pub mod terminal;
 
 pub use binary::{Binary, Outcome};
 pub use database::{Kind, TestDatabase, galera, pgbouncer, until};

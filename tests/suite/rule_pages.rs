@@ -32,6 +32,11 @@ fn pages_match_the_code() {
     assert_eq!(files.collect::<BTreeSet<String>>(), names, "each page belongs to a rule");
 }
 
+#[test]
+fn the_picture_of_the_readme_shows_what_the_command_prints() {
+    compare(&documents().join("terminal.svg"), &migrate_tests::terminal::picture());
+}
+
 /// The table of the settings in the guide is made from the list in the code.
 #[test]
 fn the_guide_documents_every_setting() {

@@ -37,18 +37,16 @@ async fn stored_sql_runs_only_when_it_is_asked_for() {
         let (database, folder) = changed(kind).await;
         let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
         // 003 has a file and would come first: nothing of it runs either.
-        for arguments in [
-            &["down", "--to", "1", "--yes"][..],
-            &["down", "--all", "--yes", "-q"],
-            &["redo", "--steps", "2", "--yes"],
-            &["down", "--to", "1"],
-        ] {
+        for arguments in [&["down", "--to", "1", "--yes"][..], &["down", "--all", "--yes", "-q"], &["down", "--to", "1"]] {
             let outcome = binary.run(arguments);
             assert_eq!(outcome.code, 5, "{kind:?}: {arguments:?}: {}", outcome.stderr);
             assert!(outcome.stderr.contains("error[stored-sql]"), "{kind:?}: {arguments:?}: {}", outcome.stderr);
             assert!(outcome.stderr.contains(PLANTED), "{kind:?}: {arguments:?}: {}", outcome.stderr);
             assert_eq!(database.tables().await, ["a", "b", "c"], "{kind:?}: {arguments:?}");
         }
+        // What has no file cannot be applied again.
+        let outcome = binary.run(&["redo", "--steps", "2", "--yes", "--stored"]);
+        assert!(outcome.code == 5 && !outcome.stderr.contains(PLANTED), "{}", outcome.stderr);
         let outcome = binary.run(&["down", "--to", "1", "--yes", "--format", "json"]);
         assert_eq!(outcome.code, 5, "{}", outcome.stderr);
         assert!(outcome.stdout.contains("\"stored-sql\""), "{}", outcome.stdout);

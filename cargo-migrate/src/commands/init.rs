@@ -12,9 +12,12 @@ use migrate_cli::CommandError;
 use migrate_cli::Exit;
 use migrate_lint::server::{Product, Server};
 use migrate_model::dialect::Dialect;
+use migrate_model::files::folder::{FileList, NO_FOLDER};
 use migrate_model::files::lock_file::{self, LockFile};
 use migrate_model::files::project::Project;
 use migrate_model::files::settings;
+use migrate_model::finding::Finding;
+use migrate_model::target::Direction;
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -32,19 +35,19 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     let project = packages::project(context)?;
     let url = database_url::of(context, &project).ok();
     let dialect = loaded_project::dialect(context, &project, url.as_ref());
-    let mut created = Vec::new();
-    for dir in &project.settings.dirs {
-        // Without `.`, which does not exist in a folder that is to be created.
-        let path: PathBuf = project.root.join(dir).components().collect();
-        if !path.is_dir() {
-            file_writer::create_folder(&path, &project.boundary)?;
-            created.push(format!("{}/", relative_paths::shown_path(&path)));
-        }
+    // What exists already decides the settings; and nothing is written if it cannot be used.
+    let names = project.list_files();
+    let is_missing = |finding: &Finding| finding.code == &NO_FOLDER;
+    let errors: Vec<_> = names.findings.iter().filter(|finding| finding.is_error() && !is_missing(finding)).cloned().collect();
+    if !errors.is_empty() {
+        context.output.message("nothing was created");
+        return Err(relative_paths::rejected(&project, errors));
     }
+    let mut created = create_folders(&project)?;
     let file = project.root.join(settings::FILE);
     let dialect_or_default = dialect.unwrap_or(Dialect::Sqlite);
     if project.settings_file.is_none()
-        && file_writer::create(&file, &template(context, &project, dialect_or_default), &project.boundary)?
+        && file_writer::create(&file, &template(&project, dialect_or_default, &names), &project.boundary)?
     {
         created.push(relative_paths::shown_path(&file));
         if dialect.is_none() {
@@ -53,13 +56,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
                 .message("no database URL or dialect given: the new `migrate.toml` contains `database = \"sqlite\"`; change this setting if necessary");
         }
     }
-    let names = project.list_files();
-    let errors: Vec<_> = names.findings.iter().filter(|finding| finding.is_error()).cloned().collect();
-    if !errors.is_empty() {
-        return Err(relative_paths::rejected(&project, errors));
-    }
     let lock = LockFile { locked: Vec::new(), drafts: names.files.iter().map(|file| file.name.clone()).collect() };
-    let first = names.dirs.first().cloned().unwrap_or_else(|| project.root.clone());
+    let first = project.settings.dirs.first().map_or_else(|| project.root.clone(), |dir| project.root.join(dir));
+    let first: PathBuf = first.components().collect();
     let lock_path = first.join(lock_file::FILE);
     if file_writer::create(&lock_path, &lock.write(), &project.boundary)? {
         created.push(relative_paths::shown_path(&lock_path));
@@ -86,6 +85,20 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         context.output.json(&json!({ "service": project.service, "created": created }));
     }
     Ok(Exit::Done)
+}
+
+/// Creates the migrations folders that do not exist, and names them.
+fn create_folders(project: &Project) -> Result<Vec<String>, CommandError> {
+    let mut created = Vec::new();
+    for dir in &project.settings.dirs {
+        // Without `.`, which does not exist in a folder that is to be created.
+        let path: PathBuf = project.root.join(dir).components().collect();
+        if !path.is_dir() {
+            file_writer::create_folder(&path, &project.boundary)?;
+            created.push(format!("{}/", relative_paths::shown_path(&path)));
+        }
+    }
+    Ok(created)
 }
 
 /// Creates the workflow and the hook. Returns whether the hook is new.
@@ -118,11 +131,11 @@ fn executable(path: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> String {
-    let service = match &context.global.service {
-        Some(_) => format!("service = {:?}", project.service),
-        None => format!("# service = {:?}", project.service),
-    };
+fn template(project: &Project, dialect: Dialect, names: &FileList) -> String {
+    let service = format!("service = {:?}", project.service);
+    // A folder whose files have no down migrations keeps its convention.
+    let has_down = names.files.is_empty() || names.files.iter().any(|file| file.direction == Direction::Down);
+    let down = if has_down { "" } else { "\n# Up migrations without a down migration are accepted.\ndown = \"optional\"\n" };
     // The safety rules tell MariaDB from MySQL.
     let server = project.settings.safety.server.as_ref().and_then(|(text, _)| text.parse::<Server>().ok());
     let is_mariadb = server.is_some_and(|server| server.product == Product::MariaDb);
@@ -130,6 +143,6 @@ fn template(context: &Context<'_>, project: &Project, dialect: Dialect) -> Strin
     format!(
         "# Settings of `cargo migrate` and `embed_migrations!`. `cargo migrate explain bad-setting` lists all keys.\n\n\
          # The database for which the migrations are written: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\
-         # The name under which the database records the applied migrations; by default that of the package or, with `--source`, of the folder.\n{service}\n"
+         # The name under which the database records the applied migrations. It stays the same if the package is renamed.\n{service}\n{down}"
     )
 }

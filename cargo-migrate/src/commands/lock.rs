@@ -46,7 +46,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let mut services = Vec::new();
+    let (mut services, mut renewals) = (Vec::new(), Vec::new());
     let projects = packages::projects(context)?;
     if let ([version, ..], [_, _, ..]) = (arguments.versions.as_slice(), projects.as_slice()) {
         return Err(CommandError::usage(format!("version {version} is ambiguous, because several packages are selected"))
@@ -59,6 +59,10 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         let folder = project.read(dialect);
         let selection = Selection::of(arguments, recorded.as_ref(), &folder)?;
         let (lock, newly_locked) = renewed(&project, &folder, &selection, arguments, context)?;
+        renewals.push((project, guard, lock, newly_locked));
+    }
+    // If one of the packages is rejected, no lock file is written.
+    for (project, guard, lock, newly_locked) in renewals {
         guard.write(&lock)?;
         let (verb, text) = summary(arguments, &lock, newly_locked.len());
         context.output.status(verb, &format!("`{}`: {text}", project.service));

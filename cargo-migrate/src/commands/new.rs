@@ -4,6 +4,7 @@
 
 use crate::command::Context;
 use crate::file_writer;
+use crate::git;
 use crate::known_schema::FilesSchema;
 use crate::loaded_project;
 use crate::lock_file_guard::LockFileGuard;
@@ -15,6 +16,7 @@ use crate::template;
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
+use migrate_model::files::lock_file;
 use serde_json::json;
 
 /// Create the files of a new migration
@@ -37,7 +39,7 @@ pub struct Arguments {
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let description = arguments.description.clone().unwrap_or_else(|| arguments.words.join(" "));
-    let name = template::file_name(&description);
+    let name = template::file_name(&template::without_types(&description));
     if name.is_empty() {
         return Err(CommandError::usage("the description must contain letters or digits")
             .help("describe the change: `cargo migrate new create users table`"));
@@ -68,6 +70,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     migration_files::write(&folder, &files, &project.boundary)?;
     lock.drafts.extend(files.iter().map(|(path, _)| path.clone()));
     guard.write(&lock)?;
+    let lock_path = folder.join(lock_file::FILE);
     let display_path = |path: &String| relative_paths::shown_path(&folder.join(path));
     for (path, _) in &files {
         context.output.status("Created", &display_path(path));
@@ -75,6 +78,12 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let has_sql = |text: &str| text.lines().any(|line| !line.is_empty() && !line.starts_with("--"));
     if !files.iter().any(|(_, text)| has_sql(text)) {
         context.output.message("write the SQL into the new files: not every word of the description was understood");
+    }
+    if git::ignores(&lock_path) {
+        context.output.message(format!(
+            "Git ignores `{}`: commit it with the migrations, because the build and other branches depend on it",
+            relative_paths::shown_path(&lock_path)
+        ));
     }
     if context.output.is_json() {
         let paths: Vec<String> = files.iter().map(|(path, _)| display_path(path)).collect();

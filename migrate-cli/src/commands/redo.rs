@@ -5,9 +5,12 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::revert::{RevertArguments, check_down_scripts, confirm_revert};
 use crate::run::{RunArguments, run_targets};
+use crate::service::Service;
 use crate::values;
 use clap::Args;
-use migrate_runtime::{Migrator, Record, RecordState, Target};
+use migrate_model::divergence::MISSING_FILE;
+use migrate_model::finding::Finding;
+use migrate_runtime::{Divergence, Migrator, Record, RecordState, StatusReport, Step, Target};
 
 /// Revert the newest migration and apply it again
 #[derive(Debug, Args)]
@@ -26,14 +29,19 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let services = context.source.services()?;
     let revert = Target::Down(arguments.steps.unwrap_or(1));
     check_down_scripts(&services, &revert).await?;
+    let mut statuses = Vec::new();
+    for service in &services {
+        let status = Migrator::new(service.set.clone()).status(&service.url).await?;
+        check_second_half(service, &status, &revert)?;
+        statuses.push(status);
+    }
     let mut stored = Some(Vec::new());
     if !arguments.run_arguments.dry_run {
         stored = confirm_revert(&services, &revert, &arguments.revert_arguments, context).await?;
     }
     let Some(stored) = stored else { return Ok(Exit::Failed) };
     let mut targets = Vec::new();
-    for service in &services {
-        let status = Migrator::new(service.set.clone()).status(&service.url).await?;
+    for status in &statuses {
         // A revert that was interrupted is completed, and what it reverts is applied again, too.
         let is_applied = |record: &&Record| record.state == RecordState::Applied || record.state.is_revert();
         let applied = status.history().records().iter().filter(is_applied);
@@ -42,4 +50,28 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         targets.push([Some(revert.clone()), apply_again].into_iter().flatten().collect());
     }
     run_targets(&services, &targets, &arguments.run_arguments, &stored, context).await
+}
+
+/// Rejects a run that would revert migrations and could then not apply them again.
+fn check_second_half(service: &Service, status: &StatusReport, revert: &Target) -> Result<(), CommandError> {
+    let plan = status.plan(revert)?;
+    if !plan.is_clear() || status.refusal().is_some() {
+        // The run reports why it is rejected.
+        return Ok(());
+    }
+    let is_in_files = |step: &&Step<'_>| step.key.version().is_some_and(|version| service.set.get(version).is_some());
+    if let Some(step) = plan.steps.iter().find(|step| !is_in_files(step)) {
+        let message =
+            format!("`{}` could not be applied again: the files do not contain it, so nothing was reverted", step.title);
+        let finding = Finding::error(&MISSING_FILE, message)
+            .help("use the version of the application that contains this migration")
+            .help("to revert it without applying it again, run `cargo migrate down`");
+        return Err(CommandError::HistoryMismatch(vec![Divergence::of_finding(step.key.clone(), finding)]));
+    }
+    let latest = plan.steps.iter().filter_map(|step| step.key.version()).max().cloned();
+    let Some(latest) = latest else { return Ok(()) };
+    let mut after = status.clone();
+    after.assume_reverted(plan.steps.iter().map(|step| &step.key));
+    let again = after.plan(&Target::UpTo(latest))?;
+    if again.is_clear() { Ok(()) } else { Err(CommandError::HistoryMismatch(again.errors().cloned().collect())) }
 }

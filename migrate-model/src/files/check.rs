@@ -4,7 +4,7 @@
 
 use crate::code::Code;
 use crate::dialect::Dialect;
-use crate::files::folder::{Folder, SourceFile};
+use crate::files::folder::{Folder, PAIR_NAMES_DIFFER, SourceFile};
 use crate::files::lock_file::LockFile;
 use crate::files::settings::Settings;
 use crate::finding::{Finding, Level};
@@ -103,6 +103,7 @@ pub struct CheckOptions {
 /// All problems of a folder: those found while reading it, and those found by the checks of this module.
 pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec<Finding> {
     let mut findings = folder.findings.clone();
+    findings.retain(|finding| !is_about_locked_pair(finding, folder));
     findings.extend(folder.down_findings.iter().cloned());
     let up_files = folder.files.iter().map(|(file, _)| file).filter(|file| file.direction == Direction::Up);
     let up_files: Vec<&SourceFile> = up_files.collect();
@@ -121,6 +122,16 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
     findings.extend(locked(folder, settings, options));
     findings.extend(carriage_returns(folder));
     findings
+}
+
+/// Is the finding about names that cannot be changed any more, because the file is locked?
+fn is_about_locked_pair(finding: &Finding, folder: &Folder) -> bool {
+    let file = finding.place.as_ref().map(|place| place.file.as_str());
+    let is_locked = |(source, _): &(SourceFile, _)| {
+        Some(source.display_path.as_str()) == file
+            && folder.lock.as_ref().is_some_and(|lock| lock.locked_checksum(&source.name).is_some())
+    };
+    finding.code == &PAIR_NAMES_DIFFER && folder.files.iter().any(is_locked)
 }
 
 /// Is a version a date, alone or with hours, minutes, seconds and milliseconds?

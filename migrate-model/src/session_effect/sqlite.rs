@@ -88,10 +88,9 @@ fn pragma_name(sql: &str, tokens: &[Token]) -> Option<String> {
 }
 
 /// PRAGMAs that read, change the file, or execute an action once. Source: SQLite, "PRAGMA Statements".
-const FILE_PRAGMAS: [&str; 30] = [
+const FILE_PRAGMAS: [&str; 28] = [
     "application_id",
     "default_cache_size",
-    "auto_vacuum",
     "collation_list",
     "compile_options",
     "data_version",
@@ -109,7 +108,6 @@ const FILE_PRAGMAS: [&str; 30] = [
     "module_list",
     "optimize",
     "page_count",
-    "page_size",
     "pragma_list",
     "quick_check",
     "schema_version",
@@ -121,8 +119,11 @@ const FILE_PRAGMAS: [&str; 30] = [
     "wal_checkpoint",
 ];
 
-/// PRAGMAs that are settings of the connection. Source: SQLite, "PRAGMA Statements".
-const SESSION_PRAGMAS: [&str; 34] = [
+/// PRAGMAs that are settings of the connection. `auto_vacuum` and `page_size` of a file with tables are settings until `VACUUM`
+/// writes the whole file. Source: SQLite, "PRAGMA Statements".
+const SESSION_PRAGMAS: [&str; 36] = [
+    "auto_vacuum",
+    "page_size",
     "analysis_limit",
     "automatic_index",
     "busy_timeout",

@@ -2,12 +2,13 @@
 //!
 //! A new session does not have them, and behind a pooler another session has others.
 
-use super::{bare, is, is_declared, meaningful};
+use super::{SessionEffect, bare, is, is_declared, meaningful};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// Functions that return what the statement directly before them has left, on SQLite the last one that changed rows; those that
 /// return a generated value; and those that count all changes of the session.
@@ -153,10 +154,41 @@ fn use_of(sql: &str, dialect: Dialect) -> ValueUse {
     }
 }
 
+/// Functions of MySQL that return a value of a sequence of the session.
+const SEQUENCE_READERS: [&str; 3] = ["LASTVAL", "PREVIOUS", "currval"];
+
+/// Does a script of MySQL read a value of a sequence that no statement of it need have generated? A new session has none.
+pub fn reads_earlier_sequences(text: &str, statements: &[Statement], dialect: Dialect) -> bool {
+    let lower = text.to_ascii_lowercase();
+    if dialect != Dialect::MySql || !SEQUENCE_READERS.iter().any(|word| lower.contains(&word.to_ascii_lowercase())) {
+        return false;
+    }
+    let uses = uses_of(text, statements, dialect);
+    let reader = uses.iter().position(|value_use| value_use.reads);
+    reader.is_some_and(|reader| !uses[..reader].iter().any(|value_use| value_use.generates_for_certain))
+}
+
+/// The statements of a script of PostgreSQL between which `lastval()` must stay as it is: from the first that may take a value of a
+/// sequence to the last that may read one. `None` if there are no two such statements.
+pub fn sequence_span(text: &str, statements: &[Statement], effects: &[SessionEffect], dialect: Dialect) -> Option<Range<usize>> {
+    let is_unknown = |at: usize| effects.get(at).is_none_or(|effect| *effect == SessionEffect::Unknown);
+    let is_named = readers(dialect).are_named_in(text);
+    if dialect != Dialect::Postgres || !(is_named || (0..statements.len()).any(is_unknown)) {
+        return None;
+    }
+    let uses = uses_of(text, statements, dialect);
+    let start = (0..uses.len()).find(|at| uses[*at].generates || is_unknown(*at))?;
+    let last = (0..uses.len()).rfind(|at| uses[*at].reads || is_unknown(*at))?;
+    (start < last).then_some(start..last + 1)
+}
+
 /// The use of each statement. What a view, a default value, a trigger or a routine of the script reads, a statement reads that
 /// names it or its table.
 fn uses_of(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<ValueUse> {
     let mut uses: Vec<ValueUse> = statements.iter().map(|statement| use_of(statement.sql(text), dialect)).collect();
+    if dialect == Dialect::MySql {
+        add_dynamic_reads(&mut uses, text, statements);
+    }
     let mut hidden: HashMap<String, ValueUse> = HashMap::new();
     for (statement, value_use) in statements.iter().zip(&mut uses) {
         let sql = statement.sql(text);
@@ -179,6 +211,39 @@ fn uses_of(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<ValueU
         }
     }
     uses
+}
+
+/// Adds what `EXECUTE` and `EXECUTE IMMEDIATE` may read: any text of the script may be the one that they execute.
+fn add_dynamic_reads(uses: &mut [ValueUse], text: &str, statements: &[Statement]) {
+    let dialect = Dialect::MySql;
+    let executes = |statement: &Statement| {
+        let sql = set_statement::executed(statement.sql(text), dialect);
+        Tokens::new(sql, dialect).find(|token| !token.is_blank()).is_some_and(|first| first.is_word(sql, "EXECUTE"))
+    };
+    if !statements.iter().any(executes) {
+        return;
+    }
+    let mut dynamic = ValueUse::default();
+    for statement in statements {
+        let sql = statement.sql(text);
+        for token in Tokens::new(sql, dialect).filter(|token| matches!(token.kind, Kind::Text | Kind::QuotedName)) {
+            let inner = use_of(&format!("SELECT {}", token.text(sql).trim_matches(['\'', '"', '`'])), dialect);
+            dynamic.reads |= inner.reads;
+            if inner.directly == DirectRead::Called {
+                dynamic.directly = DirectRead::Called;
+            }
+            if inner.row_count == DirectRead::Called {
+                dynamic.row_count = DirectRead::Called;
+            }
+        }
+    }
+    for (statement, value_use) in statements.iter().zip(uses) {
+        if executes(statement) {
+            value_use.reads |= dynamic.reads;
+            value_use.directly = if dynamic.directly == DirectRead::Called { DirectRead::Called } else { value_use.directly };
+            value_use.row_count = if dynamic.row_count == DirectRead::Called { DirectRead::Called } else { value_use.row_count };
+        }
+    }
 }
 
 /// What a definition reads when it is used, with the name in statements that use it.

@@ -163,6 +163,7 @@ impl Inner {
             return;
         };
         let digits = match catalog {
+            Catalog::UnknownUntil(_) => NOT_KNOWN.to_owned(),
             Catalog::Digits(digits) => digits.concat().replace('\'', ""),
             Catalog::NotAsked => NOT_ASKED.to_owned(),
             Catalog::Unknown => NOT_KNOWN.to_owned(),

@@ -661,7 +661,9 @@ impl Backend for MySql<'_> {
                 None => None,
             };
             let sent = if unit_run.mentions.has(Mention::Autocommit) { with_autocommit(sql) } else { sql.into() };
-            let message = format!("{comment}{}{comment}{sent};\n{}", guard_sql(&guard), warnings::SHOW);
+            // Between statements that must follow each other, nothing is asked.
+            let show = if number + 1 == unit_run.unit.statements.end { warnings::SHOW } else { "" };
+            let message = format!("{comment}{}{comment}{sent};\n{show}", guard_sql(&guard));
             if let (completed, Some(error)) = self.run_script(&message).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));

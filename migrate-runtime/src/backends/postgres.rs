@@ -27,7 +27,7 @@ mod trust;
 pub use connector::PgConnector;
 
 use crate::backend::{
-    Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
+    Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SequenceValues, SessionReset, UnitError, UnitRun,
 };
 use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST, SESSION_CHANGED, shortened};
 use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows};
@@ -186,14 +186,20 @@ impl<'c> Postgres<'c> {
 
     /// Runs SQL in a transaction, if the lock is still held.
     async fn commit(&mut self, history_sql: &HistorySql, sql: &str) -> Result<(), BackendError> {
-        self.commit_after(history_sql, "", sql).await
+        self.commit_after(history_sql, "", sql, SequenceValues::Forgotten).await
     }
 
     /// The same, with statements that run first, as the role of the script.
-    async fn commit_after(&mut self, history_sql: &HistorySql, first: &str, sql: &str) -> Result<(), BackendError> {
+    async fn commit_after(
+        &mut self,
+        history_sql: &HistorySql,
+        first: &str,
+        sql: &str,
+        values: SequenceValues,
+    ) -> Result<(), BackendError> {
         let own_role = self.own_role_sql();
         let guard = self.guard(history_sql).join(";\n");
-        let end = self.after_record();
+        let end = self.after_record(values);
         let outcome = self.execute(&format!("BEGIN READ WRITE;\n{first}{own_role}{guard};\n{ALL_ROWS}{sql}{end}COMMIT;")).await;
         if outcome.is_err() {
             self.roll_back().await;
@@ -230,9 +236,11 @@ impl<'c> Postgres<'c> {
         matches!(self.connector, PgConnector::Lent)
     }
 
-    /// Follows the record of a change: it has taken a value of a sequence.
-    fn after_record(&self) -> &'static str {
-        if self.endpoint.preserves_session() { "" } else { pooled_session::forget_sequences(self.is_lent()) }
+    /// Follows the record of a change, which may have taken a value of a sequence. Behind a pooler, a script that reads such a value
+    /// later does not run.
+    fn after_record(&self, values: SequenceValues) -> &'static str {
+        let is_kept = values == SequenceValues::Kept && self.endpoint.preserves_session();
+        if is_kept { "" } else { pooled_session::forget_sequences(self.is_lent()) }
     }
 
     /// A message with the statements that start a transaction. `sets_isolation`: see [`sets_transaction`].
@@ -615,7 +623,8 @@ impl Backend for Postgres<'_> {
         let changes = self.session_changes(comparison.as_ref());
         self.kept_state = KeptState::Outdated;
         let (limit, reset) = (brief_lock::after(unit_run), self.reset_after(unit_run));
-        let end = format!("{limit}{changes}{reset}{check}{ALL_ROWS}{record}{}COMMIT;", self.after_record());
+        let end =
+            format!("{limit}{changes}{reset}{check}{ALL_ROWS}{record}{}COMMIT;", self.after_record(unit_run.sequence_values));
         self.pooled_unit = (!self.endpoint.preserves_session()).then(|| (Instant::now(), unit_run.session_effect));
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);
@@ -676,7 +685,7 @@ impl Backend for Postgres<'_> {
         let record = self.record_sql(history_sql, build_change(Elapsed::Measured(unit_run.since.elapsed())));
         let record = format!("{}{record}", self.reset_after(unit_run));
         let changes = state.as_ref().map_or_else(String::new, |state| format!("{};\n", state.compare_sql()));
-        self.commit_after(history_sql, &changes, &record).await.map_err(UnitError::from_write)?;
+        self.commit_after(history_sql, &changes, &record, unit_run.sequence_values).await.map_err(UnitError::from_write)?;
         self.kept_state = state.map_or(KeptState::Outdated, |state| state.kept_after());
         Ok(())
     }

@@ -459,7 +459,19 @@ impl Backend for Sqlite<'_> {
     ) -> Result<(), UnitError> {
         let mut message = SqlMessage::default();
         message.add_statements(unit_run, unit_run.unit.statements.clone());
-        if let (completed, Some(error)) = self.run(&message.sql).await {
+        // A statement outside a transaction, such as `VACUUM`, does nothing before it has the lock of the file.
+        let since = Instant::now();
+        let is_single = unit_run.unit.statements.len() == 1;
+        loop {
+            let (completed, Some(error)) = self.run(&message.sql).await else { break };
+            let is_waiting = is_single && completed == 0 && error.kind == BackendErrorKind::Busy;
+            if is_waiting && self.may_wait(since) {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            if is_waiting {
+                return Err(UnitError::NotStarted(error));
+            }
             let remains = self.remains().await;
             return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, error, remains });
         }

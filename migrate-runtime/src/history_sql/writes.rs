@@ -101,12 +101,13 @@ impl HistorySql {
     /// Adds to the log of events what the catalog shows before a statement, if that could be mistaken for its effects.
     fn insert_observation(&self, sql: &mut String, version: &str, observation: Option<&Observation>) {
         let Some(Observation { done, catalog, unaffected }) = observation else { return };
-        let digits = match catalog {
-            Catalog::Digits(digits) => (self.dialect.joined)(digits),
-            Catalog::NotAsked => format!("'{NOT_ASKED}'"),
-            Catalog::Unknown => format!("'{NOT_KNOWN}'"),
+        let (range, digits) = match catalog {
+            Catalog::Digits(digits) => (done.to_string(), (self.dialect.joined)(digits)),
+            Catalog::NotAsked => (done.to_string(), format!("'{NOT_ASKED}'")),
+            Catalog::Unknown => (done.to_string(), format!("'{NOT_KNOWN}'")),
+            Catalog::UnknownUntil(until) => (format!("{done}-{until}"), format!("'{NOT_KNOWN}'")),
         };
-        let detail = (self.dialect.joined)(&[format!("'{done}:'"), digits]);
+        let detail = (self.dialect.joined)(&[format!("'{range}:'"), digits]);
         self.insert_event_unless(sql, version, OBSERVED, &detail, &format!("{done}:{unaffected}"));
     }
 

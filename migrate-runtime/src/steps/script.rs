@@ -1,6 +1,6 @@
 //! Runs a SQL script part by part, with a checkpoint after each segment, and again where a lock was not acquired in time.
 
-use crate::backend::{Expected, Remains, UnitError, UnitRun};
+use crate::backend::{Expected, Remains, SequenceValues, UnitError, UnitRun};
 use crate::backend_error::BackendErrorKind;
 use crate::backoff;
 use crate::event::Event;
@@ -95,6 +95,10 @@ async fn run_segment(
         custom_settings: &prepared.custom_settings,
         mentions: prepared.mentions,
         expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
+        sequence_values: match segment.unit.statements.end.checked_sub(1) {
+            Some(last) if prepared.plan.keeps_sequences_after(last) => SequenceValues::Kept,
+            _ => SequenceValues::Forgotten,
+        },
     };
     let mut tries = 0;
     loop {

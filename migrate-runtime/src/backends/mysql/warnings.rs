@@ -2,6 +2,8 @@
 //! PostgreSQL driver sends the notices of its server.
 
 use crate::backend::UnitRun;
+use migrate_model::dialect::Dialect;
+use migrate_model::token::Tokens;
 use sqlx::mysql::MySqlRow;
 use sqlx::{Column, Row};
 
@@ -18,13 +20,18 @@ macro_rules! target {
 /// What a statement may read of the one before it, and would find changed by [`SHOW`].
 const DISTURBED: [&[u8]; 4] = [b"ROW_COUNT", b"FOUND_ROWS", b"DIAGNOSTICS", b"warning_count"];
 
+/// The first words of statements that run no SQL which their text does not show, other than in triggers, whose statements have
+/// results of their own.
+const PLAIN: [&str; 9] = ["SET", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP", "TRUNCATE"];
+
 /// Whether the warnings can be asked for between the statements of a unit.
 pub fn may_ask_between(unit_run: &UnitRun<'_>) -> bool {
-    let statements = &unit_run.statements[unit_run.unit.statements.clone()];
-    let (Some(first), Some(last)) = (statements.first(), statements.last()) else { return false };
-    let text = &unit_run.text.as_bytes()[first.range.start..last.range.end];
-    let has = |word: &&[u8]| text.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
-    !DISTURBED.iter().any(has)
+    unit_run.numbered_statements().all(|(_, statement)| {
+        let sql = statement.sql(unit_run.text);
+        let has = |word: &&[u8]| sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
+        let first = Tokens::new(sql, Dialect::MySql).find(|token| !token.is_blank());
+        first.is_some_and(|first| PLAIN.iter().any(|word| first.is_word(sql, word))) && !DISTURBED.iter().any(has)
+    })
 }
 
 /// Reports a row if it is one of [`SHOW`].
