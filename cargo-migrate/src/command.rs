@@ -4,7 +4,7 @@ use crate::arguments::Global;
 use crate::database_url;
 use crate::loaded_project;
 use crate::packages;
-use migrate_cli::{CommandError, Output, Service, ServiceSource};
+use migrate_cli::{CommandError, Output, Service, ServiceSource, SummarizedService};
 use migrate_runtime::DatabaseUrl;
 use std::collections::BTreeSet;
 
@@ -29,6 +29,10 @@ impl Context<'_> {
 impl ServiceSource for Context<'_> {
     fn services(&self) -> Result<Vec<Service>, CommandError> {
         Ok(loaded_project::load_with_database(self)?.into_iter().map(Service::from).collect())
+    }
+
+    fn summarized(&self) -> Option<Vec<SummarizedService>> {
+        loaded_project::summarize(self)
     }
 
     fn urls(&self) -> Result<Vec<DatabaseUrl>, CommandError> {

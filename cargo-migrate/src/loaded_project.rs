@@ -4,13 +4,13 @@ use crate::command::Context;
 use crate::database_url::{self, Connection};
 use crate::packages;
 use crate::relative_paths::{self, relative_to_cwd};
-use migrate_cli::{CommandError, Service};
+use migrate_cli::{CommandError, Service, SummarizedService};
 use migrate_model::dialect::Dialect;
 use migrate_model::files::folder::{Folder, NO_FOLDER};
 use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
-use migrate_runtime::DatabaseUrl;
+use migrate_runtime::{DatabaseUrl, SetSettings};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -75,6 +75,24 @@ pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, C
     let several = selected.len() > 1;
     selected.iter_mut().for_each(|loaded| loaded.show_service = several);
     if findings.is_empty() { Ok(in_order(selected)) } else { Err(CommandError::Findings(findings)) }
+}
+
+/// From how many up files on it is worth a query to find out whether they must be parsed.
+const MANY_MIGRATIONS: usize = 200;
+
+/// The selected projects without parsing their files. `None` if there are few migrations, or if there is any problem, which
+/// [`load_with_database`] reports.
+pub fn summarize(context: &Context<'_>) -> Option<Vec<SummarizedService>> {
+    let mut services = Vec::new();
+    for project in packages::projects(context).ok()? {
+        let Connection { url, notes, .. } = database_url::connection(context, &project).ok()?;
+        let dialect = dialect(context, &project, Some(&url)).unwrap_or(url.dialect());
+        let summary = project.summarize().filter(|summary| summary.count >= MANY_MIGRATIONS && notes.is_empty())?;
+        let mut settings = SetSettings::new(project.service, dialect);
+        settings.run = project.settings.run;
+        services.push(SummarizedService { settings, summary, url });
+    }
+    Some(services)
 }
 
 /// Sorts a required service before the services that require it. Services that require each other keep their order.

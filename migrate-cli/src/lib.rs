@@ -27,5 +27,5 @@ pub use crate::{
     exit::Exit,
     failure::CommandError,
     output::{Audience, Output, Verbosity},
-    service::{Service, ServiceSource},
+    service::{Service, ServiceSource, SummarizedService},
 };

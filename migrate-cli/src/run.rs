@@ -7,7 +7,7 @@ use crate::failure::CommandError;
 use crate::output::{self, Output};
 use crate::progress;
 use crate::server_notices;
-use crate::service::Service;
+use crate::service::{Service, SummarizedService};
 use crate::signals;
 use crate::stored_scripts::{self, STORED_NOT_CONFIRMED, StoredScript};
 use crate::values;
@@ -117,6 +117,28 @@ pub async fn run_targets(
     Ok(Exit::Done)
 }
 
+/// Reports that there is nothing to do, if exactly the migrations of all services are applied, without parsing them. False if that
+/// is not so, or not certain: then a run finds out what there is to do.
+pub async fn run_if_current(context: &Context<'_>) -> bool {
+    let Some(services) = context.source.summarized() else { return false };
+    for service in &services {
+        let is_current = Migrator::has_applied(&service.url, &service.settings, service.summary).await;
+        if !is_current.unwrap_or(false) {
+            return false;
+        }
+    }
+    let nothing = RunReport::default();
+    let report = |service: &SummarizedService| {
+        print_completed(&service.settings.service, &nothing, Duration::ZERO, context.output);
+        report_json(&service.settings.service, &service.url, &nothing)
+    };
+    let done: Vec<Value> = services.iter().map(report).collect();
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": done }));
+    }
+    true
+}
+
 /// The status of a service. If its SQLite file does not exist yet, this is the status of an empty database, because `up`
 /// creates the file.
 ///
@@ -193,15 +215,19 @@ async fn apply(service: &Service, targets: &[Target], migrator: &Migrator, conte
     report.warnings.retain(|warning| warning.finding.code != &AHEAD || !is_reverted(&warning.key));
     print_warnings(&report.warnings, context.output);
     print_completed(&service.name, &report, started.elapsed(), context.output);
+    Ok(report_json(&service.name, &service.url, &report))
+}
+
+fn report_json(service: &str, url: &DatabaseUrl, report: &RunReport) -> Value {
     let (notices, omitted) = server_notices::take();
-    Ok(json!({
-        "service": service.name,
-        "database": service.url.to_string(),
+    json!({
+        "service": service,
+        "database": url.to_string(),
         "done": report.done.iter().map(views::completed).collect::<Vec<_>>(),
         "warnings": views::divergences(&report.warnings),
         "notices": notices.iter().map(views::notice).collect::<Vec<_>>(),
         "omitted_notices": omitted,
-    }))
+    })
 }
 
 /// Prints warnings. The warnings about migrations newer than every local file are summarized in one.

@@ -2,7 +2,7 @@
 
 use crate::failure::CommandError;
 use migrate_model::finding::Finding;
-use migrate_runtime::{DatabaseUrl, SharedSet};
+use migrate_runtime::{DatabaseUrl, SetSettings, SetSummary, SharedSet};
 use std::fmt;
 
 /// A service with its migrations and its database.
@@ -57,6 +57,17 @@ impl Service {
     }
 }
 
+/// A service of which the migrations have not been parsed.
+#[derive(Debug)]
+pub struct SummarizedService {
+    /// The name of its history, the dialect, and how its migrations run.
+    pub settings: SetSettings,
+    /// The number and the checksums of its migrations.
+    pub summary: SetSummary,
+    /// The database.
+    pub url: DatabaseUrl,
+}
+
 /// Where commands get the services that they work on.
 pub trait ServiceSource {
     /// The selected services, sorted so that a required service precedes the services that require it.
@@ -64,6 +75,12 @@ pub trait ServiceSource {
     /// # Errors
     /// If a service has no database URL, or if its files contain errors.
     fn services(&self) -> Result<Vec<Service>, CommandError>;
+
+    /// The selected services without parsing their migrations, if that is much faster and no problem is seen. For a command that has
+    /// nothing to do if exactly these migrations are applied.
+    fn summarized(&self) -> Option<Vec<SummarizedService>> {
+        None
+    }
 
     /// The databases of the selected services, without reading their migrations.
     ///

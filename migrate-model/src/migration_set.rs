@@ -39,12 +39,12 @@ pub struct SetSummary {
 }
 
 impl SetSummary {
-    fn of(migrations: &[Migration]) -> Self {
-        let checksums = migrations.iter().map(|migration| (MigrationKey::from(&migration.version), &migration.up.checksum));
+    /// The summary of these versions and checksums of up files, in version order.
+    pub fn of<'a>(files: impl Iterator<Item = (&'a Version, &'a Checksum)> + Clone) -> Self {
         SetSummary {
-            count: migrations.len(),
-            digest: digest(checksums),
-            checksums: migrations.iter().map(|migration| u64::from(migration.up.checksum.leading())).sum(),
+            count: files.clone().count(),
+            digest: digest(files.clone().map(|(version, checksum)| (MigrationKey::from(version), checksum))),
+            checksums: files.map(|(_, checksum)| u64::from(checksum.leading())).sum(),
         }
     }
 }
@@ -60,7 +60,8 @@ impl MigrationSet {
     pub fn new(settings: SetSettings, mut migrations: Vec<Migration>) -> Self {
         migrations.sort_by(|left, right| left.version.cmp(&right.version));
         migrations.dedup_by(|left, right| left.version == right.version);
-        let summary = SetSummary::of(&migrations);
+        let files = migrations.iter().map(|migration| (&migration.version, &migration.up.checksum));
+        let summary = SetSummary::of(files);
         let form = SetData::Loaded { settings, migrations: Arc::new(migrations) };
         MigrationSet { summary, form, findings: Vec::new() }
     }

@@ -35,6 +35,7 @@ use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
 use migrate_model::session_effect::catalog::TriggerCatalog;
 use migrate_model::session_effect::{self, FreshSession};
+use migrate_model::set_settings::SetSettings;
 use migrate_model::statement::{Reading, UNKNOWN_QUOTING, quoting_setting, splits_differently};
 use migrate_model::target::{Direction, Target};
 use std::time::{Duration, Instant};
@@ -50,14 +51,14 @@ pub async fn run(
     target: &Target,
     options: &RunOptions,
 ) -> Result<RunReport, Error> {
-    let mut history_sql = history_sql(&*backend, set)?;
+    let mut history_sql = history_sql(&*backend, set.settings())?;
     if options.locking.strategy == LockStrategy::None {
         history_sql.make_lock_private();
     }
     // The statements of `session` may decide where the history is, and who may read it. Then the check comes after them.
     let is_prepared_first = !set.settings().run.session.is_empty() || backend.may_differ_from_new_session();
     if *target == Target::Latest && !is_prepared_first {
-        let currency = summary::currency(&mut *backend, &history_sql, set).await;
+        let currency = summary::currency(&mut *backend, &history_sql, set.summary()).await;
         let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
         let done = match currency {
             Currency::Current => Some(RunReport::default()),
@@ -108,14 +109,13 @@ async fn nothing_to_do_now(
     target: &Target,
     options: &RunOptions,
 ) -> Result<Option<RunReport>, Error> {
-    let currency = summary::currency(backend, history_sql, set).await;
+    let currency = summary::currency(backend, history_sql, set.summary()).await;
     let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
     nothing_to_do(backend, history_sql, set, target, options, currency).await
 }
 
 /// The SQL for the history of a set, if the database reads its dialect.
-pub fn history_sql(backend: &dyn Backend, set: &MigrationSet) -> Result<HistorySql, Error> {
-    let settings = set.settings();
+pub fn history_sql(backend: &dyn Backend, settings: &SetSettings) -> Result<HistorySql, Error> {
     if backend.dialect() != settings.dialect {
         let message = format!(
             "the migrations of `{}` are written for {}, but this database is {}",

@@ -30,6 +30,7 @@ use migrate_model::history::{History, Record};
 use migrate_model::invalid_migrations::InvalidMigrations;
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
+use migrate_model::migration_set::SetSummary;
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::policy::OutOfOrder;
 use migrate_model::run_settings::{HistoryTables, RunSettings};
@@ -288,10 +289,10 @@ impl Migrator {
     /// When the database cannot be reached or the history cannot be read.
     pub async fn is_up_to_date<'c>(&self, database: impl Database<'c>) -> Result<bool, Error> {
         let (mut backend, mut history_sql) = self.open_reader(database).await?;
-        let mut currency = summary::currency(&mut *backend, &history_sql, &self.set).await;
+        let mut currency = summary::currency(&mut *backend, &history_sql, self.set.summary()).await;
         if matches!(currency, Ok(Currency::Unknown)) && history_sql.may_read_elsewhere() {
             self.prepare(&mut *backend, &mut history_sql).await?;
-            currency = summary::currency(&mut *backend, &history_sql, &self.set).await;
+            currency = summary::currency(&mut *backend, &history_sql, self.set.summary()).await;
         }
         let currency = currency.map_err(|error| error.into_history_error("cannot read the history"))?;
         if matches!(currency, Currency::Current | Currency::BesidePartial) || self.set.is_empty() {
@@ -306,6 +307,28 @@ impl Migrator {
         };
         engine::release_clean(backend, &history_sql).await;
         Ok(!compare(&self.set, &history).iter().any(MigrationStatus::is_unapplied))
+    }
+
+    /// Whether exactly the migrations with this summary are applied, in one query: for a program that has not read them yet, and
+    /// need not if this is true. False also if more must be asked, such as with `session` statements. Reads only.
+    ///
+    /// # Errors
+    /// When the database cannot be reached or the history cannot be read.
+    pub async fn has_applied<'c>(
+        database: impl Database<'c>,
+        settings: &SetSettings,
+        applied: SetSummary,
+    ) -> Result<bool, Error> {
+        let options = OpenOptions { create: false, max_wait: MAX_READER_WAIT, stop: StopSignal::new() };
+        let mut backend = database.open(options).await?;
+        let history_sql = engine::history_sql(&*backend, settings)?;
+        if !settings.run.session.is_empty() || backend.may_differ_from_new_session() {
+            engine::release_clean(backend, &history_sql).await;
+            return Ok(false);
+        }
+        let currency = summary::currency(&mut *backend, &history_sql, applied).await;
+        engine::release_clean(backend, &history_sql).await;
+        Ok(currency.map_err(|error| error.into_history_error("cannot read the history"))? == Currency::Current)
     }
 
     /// The state of every migration. Reads only, and creates nothing.
@@ -350,7 +373,7 @@ impl Migrator {
     /// A connection to read with. The place of the history may depend on `session`: SQLite attaches files there.
     async fn open_reader<'c>(&self, database: impl Database<'c>) -> Result<(Box<dyn Backend + 'c>, HistorySql), Error> {
         let mut backend = self.open(database, self.reader_options()).await?;
-        let mut history_sql = engine::history_sql(&*backend, &self.set)?;
+        let mut history_sql = engine::history_sql(&*backend, self.set.settings())?;
         if !self.set.settings().run.session.is_empty() || backend.may_differ_from_new_session() {
             self.prepare(&mut *backend, &mut history_sql).await?;
         }
@@ -450,7 +473,7 @@ impl Migrator {
     /// Writes one change of the history under the lock, and runs nothing.
     async fn change_history<'c>(&self, database: impl Database<'c>, correction: Correction) -> Result<(), Error> {
         let mut backend = self.open(database, self.open_options(false)).await?;
-        let mut history_sql = engine::history_sql(&*backend, &self.set)?;
+        let mut history_sql = engine::history_sql(&*backend, self.set.settings())?;
         let prepared = backend.prepare(&mut history_sql, &self.set.settings().run.session, self.options.locking).await;
         prepared.map_err(|error| error.into_history_error("cannot prepare the session"))?;
         history_sql.set_purpose(Purpose::Writing);

@@ -11,7 +11,7 @@ use crate::history_changes;
 use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
 use migrate_model::history::History;
-use migrate_model::migration_set::{MigrationSet, SetSummary};
+use migrate_model::migration_set::SetSummary;
 
 /// What one query shows about the migrations of a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +30,11 @@ pub enum Currency {
 ///
 /// # Errors
 /// When the server rejects the query for another reason, or the connection is lost.
-pub async fn currency(backend: &mut dyn Backend, history_sql: &HistorySql, set: &MigrationSet) -> Result<Currency, BackendError> {
-    let SetSummary { count, digest, checksums } = set.summary();
+pub async fn currency(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    SetSummary { count, digest, checksums }: SetSummary,
+) -> Result<Currency, BackendError> {
     let Some(tally) = tally(backend, history_sql).await? else { return Ok(Currency::Unknown) };
     let has_others = tally.others.as_deref() != Some("0");
     Ok(match (tally.is(digest.to_string(), count, checksums), has_others) {

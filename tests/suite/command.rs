@@ -555,3 +555,29 @@ fn manual_pages() {
     assert!(outcome.stderr.contains(&format!("{count} manual pages in man/man1")), "{outcome:?}");
     assert!(!pages.join("cargo-migrate-help-up.1").exists());
 }
+
+/// With many migrations, a run that has nothing to do does not parse them, and says and reports the same.
+#[test]
+fn many_applied_migrations_are_not_parsed() {
+    let folder = TestFolder::new(&[]);
+    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"sqlite\"\ndown = \"optional\"\n");
+    for number in 1..=250 {
+        folder.write(&format!("migrations/{number:03}_t.up.sql"), &format!("CREATE TABLE t{number} (id integer);\n"));
+    }
+    let url = format!("sqlite:{}", folder.path().join("a.db").display());
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    binary.ok(&["up"]);
+    let outcome = binary.ok(&["up"]);
+    assert_eq!(outcome.stderr.trim(), "Done `app`: nothing to do");
+    let json: serde_json::Value = serde_json::from_str(&binary.ok(&["up", "--format", "json"]).stdout).unwrap();
+    assert_eq!(json["services"][0]["done"].as_array().map(Vec::len), Some(0));
+    // What differs is found as before.
+    folder.write("migrations/007_t.up.sql", "CREATE TABLE t7 (id bigint);\n");
+    assert_eq!(binary.run(&["up"]).code, 5);
+    folder.write("migrations/251_t.up.sql", "CREATE TABLE t251 (id integer);\n");
+    assert_eq!(binary.run(&["up"]).code, 5);
+    folder.write("migrations/007_t.up.sql", "CREATE TABLE t7 (id integer);\n");
+    assert!(binary.ok(&["up"]).stderr.contains("1 migration applied"));
+    folder.write("migrations/x.sql", "SELECT 1;\n");
+    assert_eq!(binary.run(&["up"]).code, 4);
+}

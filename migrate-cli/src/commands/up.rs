@@ -3,7 +3,7 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::run::{RunArguments, run_targets};
+use crate::run::{RunArguments, run_if_current, run_targets};
 use crate::values;
 use clap::Args;
 use migrate_runtime::{Target, Version};
@@ -28,6 +28,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         (None, Some(steps)) => Target::Up(steps),
         (None, None) => Target::Latest,
     };
+    if target == Target::Latest && !arguments.run_arguments.dry_run && run_if_current(context).await {
+        return Ok(Exit::Done);
+    }
     let services = context.source.services()?;
     let targets = vec![vec![target]; services.len()];
     run_targets(&services, &targets, &arguments.run_arguments, &[], context).await

@@ -17,7 +17,7 @@ use crate::finding_list::FindingList;
 use crate::layout::{FolderUse, Layout, NameMatch, ParsedName};
 use crate::layouts;
 use crate::migration::Migration;
-use crate::migration_set::MigrationSet;
+use crate::migration_set::{MigrationSet, SetSummary};
 use crate::place::{Place, Position, SourceText};
 use crate::script::Script;
 use crate::set_settings::SetSettings;
@@ -517,6 +517,24 @@ pub fn read(root: &Path, settings: &Settings, boundary: &Boundary, dialect: Dial
     let settings = SetSettings { service: service.to_owned(), dialect, run: settings.run.clone() };
     let set = MigrationSet::new(settings, migrations);
     Folder { set, findings, down_findings, files: read_files, lock, lock_path, lock_display_path }
+}
+
+/// The summary of the migrations, from the bytes of the up files alone: enough to find out that a database has applied exactly
+/// these. `None` if there is any problem, which [`read`] reports.
+pub fn summarize(root: &Path, settings: &Settings, boundary: &Boundary) -> Option<SetSummary> {
+    let FileList { mut files, mut findings, dirs } = list_files(root, settings, boundary);
+    let lock_path = dirs.first().map_or_else(|| root.join(lock_file::FILE), |dir| dir.join(lock_file::FILE));
+    read_lock(&lock_path, lock_file::FILE, boundary, &mut findings);
+    files.retain(|file| file.direction == Direction::Up);
+    if !findings.is_empty() {
+        return None;
+    }
+    let checksums = parallel::map(&files, |file| {
+        let text = read_text(file).ok()?;
+        Some(Checksum::of_file(text.strip_prefix('\u{feff}').unwrap_or(&text).as_bytes()))
+    });
+    let checksums: Vec<Checksum> = checksums.into_iter().collect::<Option<_>>()?;
+    Some(SetSummary::of(files.iter().map(|file| &file.version).zip(&checksums)))
 }
 
 /// The lock file, if there is one and it may be read.

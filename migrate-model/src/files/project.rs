@@ -9,6 +9,7 @@ use crate::files::folder::{self, FileList, Folder, UNREADABLE};
 use crate::files::regular_file::{self, SETTINGS_LIMIT};
 use crate::files::settings::{self, Settings};
 use crate::finding::Finding;
+use crate::migration_set::SetSummary;
 use crate::place::Place;
 use std::fs;
 use std::io::ErrorKind;
@@ -124,6 +125,11 @@ impl Project {
     /// Reads the migration folders.
     pub fn read(&self, dialect: Dialect) -> Folder {
         folder::read(&self.root, &self.settings, &self.boundary, dialect, &self.service)
+    }
+
+    /// The summary of the migrations, without parsing them; see [`folder::summarize`].
+    pub fn summarize(&self) -> Option<SetSummary> {
+        folder::summarize(&self.root, &self.settings, &self.boundary)
     }
 
     /// The migration files, without opening them.
