@@ -36,7 +36,7 @@ pub struct Global {
     /// Suppress all messages except errors
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub quiet: bool,
-    /// Show details: `lint` also shows findings of level `note` and lists every occurrence of a finding; `lock` also lists the newly locked files; `up`, `down` and `redo` also show the notices of a PostgreSQL server
+    /// Show details: `lint` also shows findings of level `note` and lists every occurrence of a finding; `lock` also lists the newly locked files; `up`, `down` and `redo` also show the notices of the server
     #[arg(short, long, global = true, help_heading = "Global options")]
     pub verbose: bool,
     /// Use colors [default: the environment variable `CARGO_TERM_COLOR`, else `auto`: only on a terminal]
@@ -78,9 +78,9 @@ pub enum Format {
     Human,
     /// One JSON document on stdout; see docs/format.md.
     Json,
-    /// SARIF 2.1.0, for code scanning (`lint` only).
+    /// SARIF 2.1.0, for code scanning (`lint` and `check`).
     Sarif,
-    /// GitHub Actions annotations (`lint` only).
+    /// GitHub Actions annotations (`lint` and `check`).
     Github,
 }
 

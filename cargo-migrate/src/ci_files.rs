@@ -23,16 +23,17 @@ fn command(project: &Project) -> &'static str {
 
 /// The text of the GitHub Actions workflow.
 pub fn workflow(project: &Project) -> String {
-    let (command, version) = (command(project), env!("CARGO_PKG_VERSION"));
+    let command = command(project);
     format!(
         "# Annotates a pull request with the effects of its migrations on a live database.\n\
          name: migrations\n\
          on:\n  pull_request:\n    paths: [\"**/*.sql\", \"**/migrate.lock\", \"**/migrate.toml\"]\n\
+         # `cargo-migrate` is not published. Set the URL of its Git repository and a commit that you have reviewed.\n\
+         env:\n  CARGO_MIGRATE_REPOSITORY: \"\"\n  CARGO_MIGRATE_REVISION: \"\"\n\
          jobs:\n  lint:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n        with:\n          fetch-depth: 0\n\
-         \x20     # Installs the version that generated this file. If you use a fork or a private registry, change this line.\n\
-         \x20     - run: cargo install cargo-migrate --version {version} --locked\n\
+         \x20     - run: cargo install --git \"$CARGO_MIGRATE_REPOSITORY\" --rev \"$CARGO_MIGRATE_REVISION\" --locked cargo-migrate\n\
          \x20     - run: {command} lint --offline --since \"origin/${{{{ github.base_ref }}}}\" --format github\n\
-         \x20     - run: {command} check\n\
+         \x20     - run: {command} check --format github\n\
          \x20       if: always()\n"
     )
 }

@@ -315,3 +315,29 @@ fn the_session_of_the_settings_holds_for_lint() {
     assert!(lint("").contains("mysql-drop-with-dependents"));
     assert!(!lint("session = [\"SET FOREIGN_KEY_CHECKS=0\"]").contains("mysql-drop-with-dependents"));
 }
+
+/// `check` has the formats of code hosts, too, with paths from the root of the repository.
+#[test]
+fn formats_of_check() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join(".git")).unwrap();
+    let app = root.path().join("the app/migrations");
+    std::fs::create_dir_all(&app).unwrap();
+    std::fs::write(root.path().join("the app/migrate.toml"), "database = \"postgres\"\n").unwrap();
+    std::fs::write(app.join("001_a.up.sql"), "SELECT 'open").unwrap();
+    let binary = Binary::inside(&root.path().join("the app"));
+    let sarif = binary.run(&["check", "--format", "sarif"]);
+    assert_eq!(sarif.code, 4);
+    let document: serde_json::Value = serde_json::from_str(&sarif.stdout).unwrap();
+    let uris: Vec<&str> = document["runs"][0]["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|result| result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str())
+        .collect();
+    assert!(uris.contains(&"the%20app/migrations/001_a.up.sql"), "{uris:?}");
+    let rules = document["runs"][0]["tool"]["driver"]["rules"].as_array().unwrap();
+    assert!(rules.iter().all(|rule| rule["help"]["text"].is_string()));
+    let github = binary.run(&["check", "--format", "github"]);
+    assert!(github.stdout.contains("::error file=the app/migrations/001_a.up.sql,line=1,col=8"), "{}", github.stdout);
+}

@@ -27,6 +27,7 @@ mod lint;
 mod missing_tables;
 mod mysql_roles;
 mod new_migrations;
+mod packages;
 mod planted;
 mod pooled_sessions;
 mod proof;

@@ -1,5 +1,7 @@
 //! `check`: runs the checks of the macro without compiling.
 
+use crate::arguments::Format;
+use crate::ci_reports;
 use crate::command::Context;
 use crate::loaded_project;
 use crate::packages;
@@ -25,7 +27,7 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let options = CheckOptions { require_locked: arguments.locked };
-    let mut services = Vec::new();
+    let (mut services, mut all) = (Vec::new(), Vec::new());
     let mut errors = 0;
     for project in packages::projects(context)? {
         let dialect = match loaded_project::dialect_without_database(context, &project) {
@@ -33,7 +35,10 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
             Err(CommandError::Findings(findings)) => {
                 // Continue, so that the findings of all packages are reported together.
                 errors += findings.len();
-                context.output.findings(&findings);
+                if context.global.format == Format::Human {
+                    context.output.findings(&findings);
+                }
+                all.extend(findings.iter().cloned());
                 services.push(json!({
                     "service": project.service, "migrations": null, "findings": findings.iter().map(views::finding).collect::<Vec<_>>(),
                 }));
@@ -47,7 +52,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         let findings: Vec<Finding> = findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect();
         let error_count = findings.iter().filter(|finding| finding.is_error()).count();
         errors += error_count;
-        if !context.output.is_json() {
+        if context.global.format == Format::Human {
             context.output.findings(&findings);
         }
         let checked = count_migrations(folder.set.len());
@@ -67,11 +72,15 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         services.push(json!({
             "service": project.service,
             "migrations": folder.set.len(),
-            "findings": if context.output.is_json() { findings.iter().map(views::finding).collect() } else { Vec::new() },
+            "findings": if context.global.format == Format::Json { findings.iter().map(views::finding).collect() } else { Vec::new() },
         }));
+        all.extend(findings);
     }
-    if context.output.is_json() {
-        context.output.json(&json!({ "services": services }));
+    match context.global.format {
+        Format::Human => {}
+        Format::Json => context.output.json(&json!({ "services": services })),
+        Format::Sarif => context.output.json(&ci_reports::sarif(all.iter())),
+        Format::Github => all.iter().for_each(|finding| context.output.ci_command(&ci_reports::github(finding))),
     }
     Ok(if errors == 0 { Exit::Done } else { Exit::Findings })
 }

@@ -65,6 +65,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     }
     let hook_created = arguments.ci.then(|| write_ci(&project, &mut created)).transpose()?;
     created.iter().for_each(|name| context.output.status("Created", name));
+    if hook_created.is_some() && created.iter().any(|name| name.ends_with(ci_files::WORKFLOW)) {
+        context.output.message(format!("set the repository and the revision of `cargo-migrate` in `{}`", ci_files::WORKFLOW));
+    }
     if hook_created == Some(true) {
         context.output.message("enable the hook: `git config core.hooksPath .githooks`");
     }
