@@ -102,7 +102,8 @@ fn as_compiler_shows(findings: Vec<Finding>, root: &Path) -> Vec<Finding> {
 /// this. The included bytes are unused and therefore not part of the binary.
 fn tracked_files(project: &Project, folder: Option<&Folder>) -> TokenStream {
     let settings = project.settings_file.clone();
-    let lock = folder.filter(|folder| folder.lock.is_some()).map(|folder| folder.lock_path.clone());
+    // Also an empty one: the next `cargo migrate new` changes it.
+    let lock = folder.map(|folder| folder.lock_path.clone()).filter(|path| path.is_file());
     let files = folder.into_iter().flat_map(|folder| folder.files.iter().map(|(file, _)| file.path.clone()));
     let paths = settings.into_iter().chain(lock).chain(files);
     let includes = paths.filter_map(|path| {

@@ -4,7 +4,7 @@
 
 use crate::code::Code;
 use crate::dialect::Dialect;
-use crate::files::folder::{Folder, PAIR_NAMES_DIFFER, SourceFile};
+use crate::files::folder::{Folder, NO_FOLDER, PAIR_NAMES_DIFFER, SourceFile};
 use crate::files::lock_file::LockFile;
 use crate::files::settings::Settings;
 use crate::finding::{Finding, Level};
@@ -243,7 +243,9 @@ fn pairing(migration: &Migration, file: &SourceFile, required: bool) -> Option<F
 /// The files against the lock file.
 fn locked(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec<Finding> {
     let Some(lock) = &folder.lock else {
-        if folder.files.is_empty() {
+        // Without any file, only the lock file tells cargo of the first migration. It may be empty.
+        let is_missing_folder = folder.findings.iter().any(|finding| finding.code == &NO_FOLDER);
+        if folder.files.is_empty() && (is_missing_folder || folder.lock_path.is_file()) {
             return Vec::new();
         }
         let finding = Finding::error(&NO_LOCK_FILE, "there is no lock file");

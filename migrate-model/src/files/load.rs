@@ -23,7 +23,7 @@ static WARNINGS_ONLY: [&Code; 5] = [&BELOW_LOCKED, &DRAFT_MISSING, &MISSING_DOWN
 impl MigrationSet {
     /// Reads the migrations of a folder at run time. The settings are those of its `migrate.toml`, or of the nearest one above
     /// whose `dir` names the folder, as for `cargo migrate --source`. Without a setting `service`, the history has the name of the
-    /// package, if the folder or its parent contains a `Cargo.toml`, else of the folder.
+    /// nearest package above the folder, else of the folder.
     ///
     /// The files must be what `embed_migrations!` accepts; but a lock file, and a down file for each up file, may be missing. What
     /// the macro reports as warnings is in [`warnings`](Self::warnings).

@@ -82,7 +82,8 @@ impl Project {
         // A folder that does not exist is reported when its files are listed.
         let absolute = folder.canonicalize().or_else(|_| path::absolute(folder)).unwrap_or_else(|_| folder.to_owned());
         if !absolute.join(settings::FILE).is_file()
-            && let Some((project, findings)) = Project::above(folder, &absolute, allowed)
+            && let Some((project, findings)) =
+                Project::above(folder, &absolute, allowed).or_else(|| Project::of_package_around(folder, &absolute, allowed))
         {
             return (project, findings);
         }
@@ -122,6 +123,19 @@ impl Project {
         None
     }
 
+    /// The project of a folder in a package whose `migrate.toml` does not name it: the settings are those of the package, as for
+    /// `embed_migrations!("folder")`.
+    fn of_package_around(folder: &Path, absolute: &Path, allowed: &[PathBuf]) -> Option<(Project, Vec<Finding>)> {
+        let (root, package) = nearest_package(absolute).ok()??;
+        let dir = absolute.strip_prefix(&root).ok()?.to_str().filter(|dir| !dir.is_empty())?;
+        if !root.join(settings::FILE).is_file() {
+            return None;
+        }
+        let mut boundary = Boundary::of(&root, allowed);
+        boundary.allow(absolute);
+        Some(Project::within(boundary, &as_given(folder, &root), Some(dir), &package))
+    }
+
     /// Reads the migration folders.
     pub fn read(&self, dialect: Dialect) -> Folder {
         folder::read(&self.root, &self.settings, &self.boundary, dialect, &self.service)
@@ -159,20 +173,32 @@ impl Project {
     }
 }
 
-/// The name of a history for which no setting gives one: the package whose `Cargo.toml` is in the folder or in its parent, or
-/// else the folder, or its parent if the folder is named `migrations`. The path must be absolute.
+/// The name of a history for which no setting gives one: the nearest package that contains the folder, as for the macro, or else
+/// the folder, or its parent if the folder is named `migrations`. Packages above a Git repository do not count. The path must be
+/// absolute.
 ///
 /// # Errors
 /// If a `Cargo.toml` cannot be read.
 pub fn default_service(folder: &Path) -> Result<String, Box<Finding>> {
     let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-    for folder in [Some(folder), folder.parent()].into_iter().flatten() {
-        if let Some(package) = package_name(folder)? {
-            return Ok(package);
-        }
+    if let Some((_, package)) = nearest_package(folder)? {
+        return Ok(package);
     }
     let folder_name = name(folder).filter(|name| name != "migrations");
     Ok(folder_name.or_else(|| folder.parent().and_then(name)).unwrap_or_else(|| "default".to_owned()))
+}
+
+/// The folder and the name of the nearest package that contains a folder.
+fn nearest_package(folder: &Path) -> Result<Option<(PathBuf, String)>, Box<Finding>> {
+    for folder in folder.ancestors() {
+        if let Some(package) = package_name(folder)? {
+            return Ok(Some((folder.to_owned(), package)));
+        }
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    Ok(None)
 }
 
 /// The absolute path of a folder as it was given, so that a link such as `current` is where it is; the resolved path if the
@@ -260,6 +286,34 @@ mod tests {
         let (project, findings) = Project::of_folder(folder, &[]);
         assert_eq!(findings, []);
         (project.service, project.settings.run.history.records)
+    }
+
+    /// `embed_migrations!("db/changes")` and `--source db/changes` have one history.
+    #[test]
+    fn a_folder_of_a_package_has_its_settings() {
+        let folder = projects(&[
+            ("app/Cargo.toml", "[package]\nname = 'app'\n"),
+            ("app/migrate.toml", "[history]\nrecords = 'app_records'\n"),
+            ("app/db/changes/1_a.sql", "SELECT 1;"),
+            ("named/Cargo.toml", "[package]\nname = 'crate-name'\n"),
+            ("named/migrate.toml", "service = 'shop'\n"),
+            ("named/db/changes/1_a.sql", "SELECT 1;"),
+            ("bare/Cargo.toml", "[package]\nname = 'bare'\n"),
+            ("bare/db/changes/1_a.sql", "SELECT 1;"),
+            ("repository/Cargo.toml", "[package]\nname = 'outer'\n"),
+            ("repository/inner/.git/HEAD", "x"),
+            ("repository/inner/changes/1_a.sql", "SELECT 1;"),
+        ]);
+        for (package, name) in [("app", "app"), ("named", "crate-name"), ("bare", "bare")] {
+            let root = folder.path().join(package);
+            let (of_macro, _) = Project::of_package(&root, Some("db/changes"), name, &[]);
+            let expected = (of_macro.service.clone(), of_macro.settings.run.history.records.clone());
+            assert_eq!(place(&root.join("db/changes")), expected, "{package}");
+            let (of_command, _) = Project::of_folder(&root.join("db/changes"), &[]);
+            let listed = |project: &Project| project.list_files().files.iter().map(|file| file.path.clone()).collect::<Vec<_>>();
+            assert_eq!(listed(&of_command).len(), listed(&of_macro).len());
+        }
+        assert_eq!(place(&folder.path().join("repository/inner/changes")).0, "changes");
     }
 
     #[test]
