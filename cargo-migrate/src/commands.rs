@@ -11,6 +11,7 @@ mod new;
 mod owners;
 mod renumber;
 
+use crate::arguments::Format;
 use crate::command::Context;
 use clap::Subcommand;
 use migrate_cli::CommandError;
@@ -43,6 +44,12 @@ pub enum Command {
 
 /// Runs the command that the command line specifies.
 pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let is_for_findings = matches!(command, Command::Check(_) | Command::Lint(_));
+    if matches!(context.global.format, Format::Sarif | Format::Github) && !is_for_findings {
+        return Err(
+            CommandError::usage("only `check` and `lint` have the formats `sarif` and `github`").help("use `--format json`")
+        );
+    }
     match command {
         Command::Init(arguments) => init::run(&arguments, context),
         Command::New(arguments) => new::run(&arguments, context).await,

@@ -40,41 +40,62 @@ pub struct ColumnSpec {
 }
 
 /// Words that are part of the grammar or describe rows, and so are never names: `delete duplicate rows` drops nothing.
-const NO_NAMES: [&str; 61] = [
+const NO_NAMES: [&str; 103] = [
     "add",
     "all",
     "and",
     "any",
     "as",
+    "asc",
+    "ascending",
     "by",
+    "called",
     "check",
     "checks",
     "column",
     "columns",
+    "concurrently",
+    "conditional",
     "constraint",
+    "constraints",
     "create",
     "data",
     "default",
     "delete",
+    "deprecated",
+    "desc",
+    "descending",
     "drop",
     "duplicate",
     "duplicates",
     "empty",
     "enum",
+    "exists",
     "extension",
+    "fk",
+    "fks",
     "for",
     "foreign",
+    "foreign_keys",
     "from",
     "function",
+    "grant",
+    "grants",
+    "if",
     "in",
     "inactive",
     "index",
     "indexes",
+    "indices",
     "into",
     "invalid",
     "key",
+    "logging",
+    "lower",
     "make",
+    "materialized",
     "missing",
+    "named",
     "not",
     "null",
     "obsolete",
@@ -83,32 +104,60 @@ const NO_NAMES: [&str; 61] = [
     "on",
     "orphaned",
     "orphans",
+    "partial",
+    "partially",
+    "partition",
+    "partitioned",
+    "partitions",
+    "pk",
+    "pks",
     "primary",
     "records",
     "references",
     "remove",
     "rename",
+    "rls",
     "row",
     "rows",
     "schema",
     "sequence",
     "set",
+    "stale",
     "support",
     "table",
     "tables",
+    "temp",
+    "temporary",
+    "timestamps",
     "to",
     "trigger",
+    "triggers",
     "type",
     "unique",
+    "unlogged",
+    "unused",
+    "upper",
+    "validation",
+    "validations",
+    "values",
     "view",
+    "when",
+    "where",
     "with",
 ];
 
 /// Reads a description; `None` if a word of it is not understood.
 pub fn parse(description: &str, known: &dyn KnownSchema) -> Option<Change> {
     // A comma separates as `and` does; the one of `numeric(10,2)` does not.
-    let text = description.to_lowercase().replace(", ", " and ");
-    let words: Vec<&str> = text.split_whitespace().filter(|word| !["the", "a", "an"].contains(word)).collect();
+    let text = description.replace(", ", " and ");
+    let written: Vec<&str> = text.split_whitespace().collect();
+    let lower = text.to_lowercase();
+    let words: Vec<&str> = lower.split_whitespace().collect();
+    // The first word is often written as in a sentence. Elsewhere a capital letter may be meant: a value, or a name.
+    if written.iter().skip(1).any(|word| word.chars().any(char::is_uppercase)) {
+        return None;
+    }
+    let words: Vec<&str> = (0..words.len()).filter(|at| !is_article(&words, *at)).map(|at| words[at]).collect();
     match words.as_slice() {
         ["create" | "add", "table", name, columns @ ..] => create_table(name, columns),
         ["create" | "add", before @ .., "table"] if !before.contains(&"to") => create_table(&joined_name(before)?, &[]),
@@ -142,13 +191,27 @@ pub fn parse(description: &str, known: &dyn KnownSchema) -> Option<Change> {
         ["create" | "add", "schema", named] => created("SCHEMA", named),
         ["create" | "add", "sequence", named] => created("SEQUENCE", named),
         ["add", columns @ .., "to", table] | ["add", columns @ .., "to", table, "table"] => {
-            let columns = column_list(columns)?;
-            Some(Change::AddColumns { table: table_name(table)?, columns })
+            let (table, columns) = (table_name(table)?, column_list(columns)?);
+            let is_new = columns.iter().all(|column| !known.has_column(&table, &column.name));
+            is_new.then_some(Change::AddColumns { table, columns })
         }
         ["drop" | "remove", columns @ .., "from", table] | ["drop" | "remove", columns @ .., "from", table, "table"] => {
             dropped_columns(columns, table, known)
         }
         _ => None,
+    }
+}
+
+/// Is the word `a`, `an` or `the` before a noun? `add a and b to users` names columns.
+fn is_article(words: &[&str], at: usize) -> bool {
+    let connects = |word: &&str| ["and", "to", "from", "in", "on", "of", "for", "not", "references"].contains(word);
+    let next = words.get(at + 1);
+    let names_next = next.is_some_and(|next| !connects(next));
+    match words[at] {
+        "the" | "an" => names_next,
+        // Before another letter, or after a word that a name follows directly in a list, it may be a name itself.
+        "a" => names_next && at > 0 && !["and", "column", "columns", "on"].contains(&words[at - 1]),
+        _ => false,
     }
 }
 
@@ -180,11 +243,21 @@ fn joined_name(words: &[&str]) -> Option<String> {
 }
 
 fn create_table(table: &str, columns: &[&str]) -> Option<Change> {
+    let is_stated = columns.first() == Some(&"with");
     let columns = match columns.strip_prefix(&["with"]).unwrap_or(columns) {
+        [] if is_stated => return None,
         [] => Vec::new(),
         columns => column_list(columns)?,
     };
-    Some(Change::CreateTable { table: table_name(table)?, columns })
+    // `create table user sessions` is one table.
+    let has_types = columns.iter().all(|column| column.ty.is_some() || column.parent.is_some() || column.unique);
+    (is_stated || has_types).then_some(Change::CreateTable { table: table_name(table)?, columns: distinct(columns)? })
+}
+
+/// `None` if a column is there twice.
+fn distinct(columns: Vec<ColumnSpec>) -> Option<Vec<ColumnSpec>> {
+    let is_first = |(at, column): (usize, &ColumnSpec)| columns[..at].iter().all(|other| other.name != column.name);
+    columns.iter().enumerate().all(is_first).then_some(columns.clone())
 }
 
 /// Columns, with `and` between them unless they have a type.
@@ -205,7 +278,7 @@ fn column_list(words: &[&str]) -> Option<Vec<ColumnSpec>> {
             return None;
         }
     }
-    (!columns.is_empty() && !is_separated).then_some(columns)
+    if columns.is_empty() || is_separated { None } else { distinct(columns) }
 }
 
 fn column(word: &str) -> Option<ColumnSpec> {
@@ -218,10 +291,13 @@ fn column(word: &str) -> Option<ColumnSpec> {
         |ty: Option<&str>, unique, parent| Some(ColumnSpec { name: name.clone(), ty: ty.map(str::to_owned), unique, parent });
     let is_type = |ty: &str| {
         let (base, size) = ty.split_once('(').unwrap_or((ty, "1)"));
-        let is_size = |letter: char| letter.is_ascii_digit() || letter == ',' || letter == ')';
+        let is_number = |number: &str| !number.is_empty() && number.chars().all(|letter| letter.is_ascii_digit());
+        let sizes: Vec<&str> = size.strip_suffix(')').unwrap_or_default().split(',').collect();
+        let most = if ["numeric", "decimal", "float", "double"].contains(&base) { 2 } else { 1 };
         !base.is_empty()
             && base.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-            && size.chars().all(is_size)
+            && sizes.len() <= most
+            && sizes.into_iter().all(is_number)
     };
     match rest.as_slice() {
         [] => spec(None, false, None),
@@ -237,7 +313,12 @@ fn column(word: &str) -> Option<ColumnSpec> {
 /// The table that a reference without one refers to.
 fn plural(column: &str) -> String {
     let noun = column.strip_suffix("_id").unwrap_or(column);
-    if noun.ends_with('s') { noun.to_owned() } else { format!("{noun}s") }
+    match noun.as_bytes() {
+        [.., before, b'y'] if !b"aeiou".contains(before) => format!("{}ies", &noun[..noun.len() - 1]),
+        [.., b's', b's'] | [.., b'x' | b'z'] | [.., b'c' | b's', b'h'] => format!("{noun}es"),
+        [.., b's'] => noun.to_owned(),
+        _ => format!("{noun}s"),
+    }
 }
 
 /// Only what says `column`, or what the migrations of the project create, is a column: `remove duplicates from orders` is not.
@@ -283,7 +364,8 @@ fn check(table: &str, column: &str, comparison: &str, value: &str) -> Option<Cha
 fn created_enum(enum_name: &str, values: &[&str]) -> Option<Change> {
     let values = values.strip_prefix(&["with"]).unwrap_or(values);
     let values: Option<Vec<String>> = values.iter().filter(|word| **word != "and").map(|word| name(word)).collect();
-    let values = values.filter(|values| !values.is_empty())?;
+    // `create enum user role` is one name.
+    let values = values.filter(|values| values.len() > 1)?;
     Some(Change::CreateEnum { name: table_name(enum_name)?, values })
 }
 
@@ -370,6 +452,26 @@ mod tests {
             "set default of users name to it's",
             "make users unique",
             "populate users",
+            "create table user sessions",
+            "create a table called users",
+            "create table named users",
+            "create table users and orders",
+            "create enum user role",
+            "create enum status with values open and closed",
+            "add check on orders state = New",
+            "set default of orders state to New",
+            "add Nick to People",
+            "index users on email where active",
+            "index users on email concurrently",
+            "add index on users email desc",
+            "add unique index on users lower email",
+            "add timestamps to users",
+            "drop unused table",
+            "create temporary table",
+            "create table t6 a:text a:int",
+            "create table t6 x:numeric(,)",
+            "create table t6 x:varchar(1,2)",
+            "add email to users",
         ] {
             assert_eq!(parse(description, &Users), None, "{description}");
         }
@@ -384,10 +486,15 @@ mod tests {
             "create orders user:references:users total code:text:unique",
             "drop table users",
             "drop the users table",
-            "add email to users",
-            "add email and phone to the users table",
-            "add column email to users",
-            "add email:text:unique phone:text to users",
+            "add fax to users",
+            "add fax and phone to the users table",
+            "add column fax to users",
+            "add a and b to users",
+            "remove column a and b from users",
+            "index t on a, b",
+            "add an address to a users table",
+            "create order items table",
+            "add fax:text:unique phone:text to users",
             "remove email from users",
             "remove column phone from users",
             "drop phone:text from users",

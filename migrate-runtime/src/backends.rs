@@ -270,16 +270,26 @@ fn help_before_an_answer(error: &sqlx::Error) -> Option<&'static str> {
         // MySQL has one SQLSTATE for this and for a database that does not exist.
         #[cfg(feature = "mysql")]
         error if mysql::is_full(error) => sqlstate_help("53300"),
+        error if is_missing_database(error) => sqlstate_help("3D000"),
         sqlx::Error::Configuration(_) => Some("correct this parameter of the URL, or this environment variable"),
         _ => None,
     }
 }
 
+/// Whether a server of MySQL has no database of this name: other errors have the same SQLSTATE.
+pub fn is_missing_database(_error: &sqlx::Error) -> bool {
+    #[cfg(feature = "mysql")]
+    let is_missing = mysql::is_missing_database(_error);
+    #[cfg(not(feature = "mysql"))]
+    let is_missing = false;
+    is_missing
+}
+
 /// What to do when a server answers, but rejects the connection, by SQLSTATE. MySQL sends SQLSTATEs for these errors, too.
 fn sqlstate_help(code: &str) -> Option<&'static str> {
     match code {
-        "3D000" | "42000" => Some("create the database with `cargo migrate db create`, or correct the database name in the URL"),
-        "28P01" | "28000" => Some(
+        "3D000" => Some("create the database with `cargo migrate db create`, or correct the database name in the URL"),
+        "28P01" | "28000" | "42000" => Some(
             "check the user and password in the URL (special characters are percent-encoded there), and whether the server allows this user to connect from this host",
         ),
         "53300" | "08004" => Some("too many connections are open; close some, or try again later"),

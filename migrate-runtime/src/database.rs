@@ -2,6 +2,7 @@
 
 use crate::backend_error::BackendError;
 use crate::codes;
+use crate::database_source::require_runtime;
 use crate::database_url::DatabaseUrl;
 use crate::error::{Error, ErrorKind};
 
@@ -10,6 +11,7 @@ use crate::error::{Error, ErrorKind};
 /// # Errors
 /// When the server cannot be reached, or refuses; when the URL names no database.
 pub async fn create(url: &DatabaseUrl) -> Result<bool, Error> {
+    require_runtime()?;
     changed(url, "create", url.address().create_database().await)
 }
 
@@ -19,6 +21,7 @@ pub async fn create(url: &DatabaseUrl) -> Result<bool, Error> {
 /// When the server cannot be reached, or refuses: PostgreSQL does while others are connected to it. When the URL names no
 /// database.
 pub async fn drop(url: &DatabaseUrl) -> Result<bool, Error> {
+    require_runtime()?;
     changed(url, "drop", url.address().drop_database().await)
 }
 

@@ -60,16 +60,27 @@ pub trait Driver: sqlx::Database {
 }
 
 /// The timers and sockets of a run need Tokio.
-fn require_runtime() -> Result<(), Error> {
-    let is_running = tokio::runtime::Handle::try_current().is_ok()
-        // Without a timer, making one panics; there is no question to ask.
-        && std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
+///
+/// # Errors
+/// If the current thread is not in a runtime, or the runtime lacks one of them.
+pub fn require_runtime() -> Result<(), Error> {
+    // Without timers or sockets, making one panics; there is no question to ask.
+    let has_timers = || std::panic::catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok();
+    let has_sockets = || std::panic::catch_unwind(|| drop(udp_socket())).is_ok();
+    let is_running = tokio::runtime::Handle::try_current().is_ok() && has_timers() && has_sockets();
     if is_running {
         return Ok(());
     }
     let message = "migrations need a Tokio runtime with timers and I/O, and this program has none at this place";
     Err(Error::new(ErrorKind::NoRuntime, &codes::NO_RUNTIME, message)
         .help("call it from `#[tokio::main]`, or within a runtime that `tokio::runtime::Builder` built with `enable_all()`"))
+}
+
+/// A socket that is registered with the runtime; it sends nothing.
+fn udp_socket() -> std::io::Result<tokio::net::UdpSocket> {
+    let socket = std::net::UdpSocket::bind(("127.0.0.1", 0))?;
+    socket.set_nonblocking(true)?;
+    tokio::net::UdpSocket::from_std(socket)
 }
 
 /// Implements `Database` by an expression that opens a backend, once there is a runtime.

@@ -1,5 +1,6 @@
 //! The error of a run: what happened, where, what is already done, and what to do next.
 
+use crate::backends;
 use crate::codes;
 use migrate_model::code::Code;
 use migrate_model::divergence::Divergence;
@@ -55,7 +56,8 @@ pub enum ErrorKind {
 
 /// The error of a run.
 ///
-/// `Display` writes all of it over several lines, with the line of SQL. `Debug`, which `main` prints, adds the code.
+/// `Display` writes one line. [`report`](Error::report) has all of it, with the line of SQL, and so has `Debug`, which `main`
+/// prints.
 pub struct Error {
     inner: Box<Inner>,
 }
@@ -218,13 +220,15 @@ impl From<InvalidMigrations> for Error {
 /// Whether a later try to connect may succeed.
 fn is_temporary_failure(error: &sqlx::Error) -> bool {
     match error {
-        // 57P03: the server is starting. 3D000 and 42000: the database may be created any moment. 53300 and 08004: too many
+        // 57P03: the server is starting. 3D000: the database may be created any moment. 53300 and 08004: too many
         // connections.
         sqlx::Error::Database(database) => {
+            // MySQL has one SQLSTATE for a database that does not exist and for one that this user may not use.
             let code = database.code().unwrap_or_default();
-            matches!(&*code, "57P03" | "3D000" | "53300" | "42000" | "08004")
+            let is_missing = code == "42000" && backends::is_missing_database(error);
+            matches!(&*code, "57P03" | "3D000" | "53300" | "08004") || is_missing
         }
-        sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) => false,
+        sqlx::Error::Configuration(_) | sqlx::Error::Tls(_) | sqlx::Error::PoolClosed => false,
         _ => true,
     }
 }

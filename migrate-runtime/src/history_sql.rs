@@ -182,6 +182,11 @@ impl HistorySql {
                 .help("choose another name in `migrate.toml`")
         };
         let schema = tables.schema.iter().map(|name| ("schema", name));
+        let is_empty = |name: &String| name.trim().is_empty();
+        if service.is_empty() || tables.schema.as_ref().is_some_and(is_empty) {
+            let what = if service.is_empty() { "service" } else { "schema" };
+            return Err(unusable(what, "", "is empty"));
+        }
         let names = [&tables.records, &tables.versions, &tables.events, &tables.locks].map(|name| ("table", name));
         for (what, name) in schema.chain(names) {
             if !(dialect.fits_name)(name) {

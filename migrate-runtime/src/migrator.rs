@@ -5,8 +5,8 @@ use crate::backend_error::BackendError;
 use crate::backends::OpenOptions;
 use crate::codes;
 use crate::completeness;
-use crate::database_source::Database;
 use crate::database_source::sealed::Open;
+use crate::database_source::{Database, require_runtime};
 use crate::database_url::DatabaseUrl;
 use crate::engine;
 use crate::error::{Error, ErrorKind};
@@ -541,6 +541,7 @@ impl Migrator {
     /// # Errors
     /// When the time is over, with the last refusal; and at once when waiting cannot help, such as after a wrong password.
     pub async fn wait_for_database(url: &DatabaseUrl, max_wait: Duration) -> Result<(), Error> {
+        require_runtime()?;
         let since = Instant::now();
         let mut pause = Duration::from_millis(50);
         loop {

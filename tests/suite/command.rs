@@ -581,3 +581,28 @@ fn many_applied_migrations_are_not_parsed() {
     folder.write("migrations/x.sql", "SELECT 1;\n");
     assert_eq!(binary.run(&["up"]).code, 4);
 }
+
+/// `init` takes what other tools have left, or writes nothing.
+#[test]
+fn init_in_the_folder_of_another_tool() {
+    let text = |folder: &TestFolder| std::fs::read_to_string(folder.path().join("migrate.toml")).unwrap();
+    let sqlx = TestFolder::new(&[("20260101120000_a.sql", "SELECT 1;"), ("20260102120000_b.sql", "SELECT 2;")]);
+    Binary::inside(sqlx.path()).ok(&["init", "--dialect", "postgres"]);
+    assert!(text(&sqlx).contains("\ndown = \"optional\"\n") && text(&sqlx).contains("\nservice = \""), "{}", text(&sqlx));
+    Binary::inside(sqlx.path()).ok(&["check"]);
+    let other = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(other.path().join("prisma/migrations/20260101120000_a")).unwrap();
+    std::fs::write(other.path().join("prisma/migrations/20260101120000_a/migration.sql"), "SELECT 1;").unwrap();
+    let binary = Binary::inside(other.path());
+    binary.ok(&["init", "--dialect", "postgres"]);
+    assert!(binary.ok(&["check"]).stderr.contains("1 migration, no problems"));
+    for marked in
+        ["-- migrate:up\nSELECT 1;\n-- migrate:down\nSELECT 2;\n", "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;\n"]
+    {
+        let folder = TestFolder::new(&[("001_a.sql", marked)]);
+        let outcome = Binary::inside(folder.path()).run(&["init"]);
+        assert_eq!(outcome.code, 4, "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("nothing was created") && outcome.stderr.contains("marked-file"), "{}", outcome.stderr);
+        assert!(!folder.path().join("migrate.toml").exists() && !folder.path().join("migrations/migrate.lock").exists());
+    }
+}

@@ -246,6 +246,27 @@ fn a_runtime_is_needed() {
     let without_timers = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let error = without_timers.block_on(migrator.run("sqlite::memory:")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoRuntime);
+    let url: DatabaseUrl = "postgres://a@127.0.0.1:1/b".parse().unwrap();
+    let create = futures_util::FutureExt::now_or_never(migrate_runtime::database::create(&url)).unwrap().unwrap_err();
+    let wait = without_timers.block_on(Migrator::wait_for_database(&url, Duration::from_secs(1))).unwrap_err();
+    let without_sockets = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let run = without_sockets.block_on(migrator.run(&url)).unwrap_err();
+    assert_eq!([create.kind(), wait.kind(), run.kind()], [ErrorKind::NoRuntime; 3]);
+}
+
+/// What the compiler rejects in a file, the library rejects in code.
+#[tokio::test]
+async fn unusable_settings_in_code() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let set = Arc::new(set(Kind::Postgres, &["SELECT 1"]));
+    for migrator in [Migrator::new(&set).service(""), Migrator::new(&set).history_schema(" ")] {
+        let error = migrator.run(&database.url).await.unwrap_err();
+        assert_eq!((error.kind(), error.code().name), (ErrorKind::Setting, "unusable-name"), "{error}");
+    }
+    let pool = PgPool::connect(&database.url).await.unwrap();
+    pool.close().await;
+    assert!(!Migrator::new(&set).run(&pool).await.unwrap_err().is_temporary());
+    database.drop().await;
 }
 
 /// A folder that is read at run time is the same set as the one that is embedded.

@@ -12,6 +12,7 @@ use migrate_cli::CommandError;
 use migrate_cli::Exit;
 use migrate_lint::server::{Product, Server};
 use migrate_model::dialect::Dialect;
+use migrate_model::directives::MARKED_FILE;
 use migrate_model::files::folder::{FileList, NO_FOLDER};
 use migrate_model::files::lock_file::{self, LockFile};
 use migrate_model::files::project::Project;
@@ -32,13 +33,15 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let project = packages::project(context)?;
+    let mut project = packages::project(context)?;
+    if let Some(dir) = folder_of_other_tool(&project) {
+        project.settings.dirs = vec![dir.to_owned()];
+    }
     let url = database_url::of(context, &project).ok();
     let dialect = loaded_project::dialect(context, &project, url.as_ref());
     // What exists already decides the settings; and nothing is written if it cannot be used.
     let names = project.list_files();
-    let is_missing = |finding: &Finding| finding.code == &NO_FOLDER;
-    let errors: Vec<_> = names.findings.iter().filter(|finding| finding.is_error() && !is_missing(finding)).cloned().collect();
+    let errors = obstacles(&project, &names, dialect);
     if !errors.is_empty() {
         context.output.message("nothing was created");
         return Err(relative_paths::rejected(&project, errors));
@@ -90,6 +93,28 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     Ok(Exit::Done)
 }
 
+/// Where other tools have their migrations by default: dbmate, Prisma, Supabase, Flyway.
+const OTHER_FOLDERS: [&str; 4] = ["db/migrations", "prisma/migrations", "supabase/migrations", "src/main/resources/db/migration"];
+
+/// The folder of another tool, if there are neither settings nor a folder of this one.
+fn folder_of_other_tool(project: &Project) -> Option<&'static str> {
+    let is_new = project.settings_file.is_none() && project.settings.dirs.iter().all(|dir| !project.root.join(dir).is_dir());
+    OTHER_FOLDERS.into_iter().find(|dir| is_new && project.root.join(dir).is_dir())
+}
+
+/// Why the files that exist already cannot be used.
+fn obstacles(project: &Project, names: &FileList, dialect: Option<Dialect>) -> Vec<Finding> {
+    let is_missing = |finding: &Finding| finding.code == &NO_FOLDER;
+    let mut errors: Vec<_> =
+        names.findings.iter().filter(|finding| finding.is_error() && !is_missing(finding)).cloned().collect();
+    if errors.is_empty() && !names.files.is_empty() {
+        // Files that contain both directions, as those of dbmate and goose.
+        let findings = project.read(dialect.unwrap_or(Dialect::Sqlite)).findings;
+        errors.extend(findings.into_iter().filter(|finding| finding.code == &MARKED_FILE));
+    }
+    errors
+}
+
 /// Creates the migrations folders that do not exist, and names them.
 fn create_folders(project: &Project) -> Result<Vec<String>, CommandError> {
     let mut created = Vec::new();
@@ -139,6 +164,10 @@ fn template(project: &Project, dialect: Dialect, names: &FileList) -> String {
     // A folder whose files have no down migrations keeps its convention.
     let has_down = names.files.is_empty() || names.files.iter().any(|file| file.direction == Direction::Down);
     let down = if has_down { "" } else { "\n# Up migrations without a down migration are accepted.\ndown = \"optional\"\n" };
+    let dir = match project.settings.dirs.as_slice() {
+        [dir] if OTHER_FOLDERS.contains(&dir.as_str()) => format!("\n# The folder of the migrations.\ndir = {dir:?}\n"),
+        _ => String::new(),
+    };
     // The safety rules tell MariaDB from MySQL.
     let server = project.settings.safety.server.as_ref().and_then(|(text, _)| text.parse::<Server>().ok());
     let is_mariadb = server.is_some_and(|server| server.product == Product::MariaDb);
@@ -146,6 +175,6 @@ fn template(project: &Project, dialect: Dialect, names: &FileList) -> String {
     format!(
         "# Settings of `cargo migrate` and `embed_migrations!`. `cargo migrate explain bad-setting` lists all keys.\n\n\
          # The database for which the migrations are written: postgres, mysql, mariadb or sqlite.\ndatabase = \"{name}\"\n\n\
-         # The name under which the database records the applied migrations. It stays the same if the package is renamed.\n{service}\n{down}"
+         # The name under which the database records the applied migrations. It stays the same if the package is renamed.\n{service}\n{dir}{down}"
     )
 }

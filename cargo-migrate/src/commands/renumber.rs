@@ -50,7 +50,11 @@ impl Candidate<'_> {
     }
 
     fn is_named(&self, names: &[String]) -> bool {
-        let is_file = |name: &String| self.files.iter().any(|file| file.name == *name);
+        // The name in the folder, or the path as messages show it.
+        let is_file = |name: &String| {
+            let is_path = |file: &&SourceFile| relative_paths::shown_path(&file.path) == *name;
+            self.files.iter().any(|file| file.name == *name || is_path(file))
+        };
         names.iter().any(is_file)
     }
 }

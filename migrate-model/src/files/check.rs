@@ -240,6 +240,14 @@ fn pairing(migration: &Migration, file: &SourceFile, required: bool) -> Option<F
     })
 }
 
+/// The command that creates a lock file, for the folder that it is in.
+fn init_command(lock_file: &str) -> String {
+    match lock_file.rsplit_once('/').map_or(".", |(folder, _)| folder) {
+        "migrations" => "cargo migrate init".to_owned(),
+        folder => format!("cargo migrate init --source {folder}"),
+    }
+}
+
 /// The files against the lock file.
 fn locked(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec<Finding> {
     let Some(lock) = &folder.lock else {
@@ -249,7 +257,11 @@ fn locked(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec<Fi
             return Vec::new();
         }
         let finding = Finding::error(&NO_LOCK_FILE, "there is no lock file");
-        return vec![finding.at(Place::file(folder.lock_display_path.clone())).help("create it with `cargo migrate init`")];
+        return vec![
+            finding
+                .at(Place::file(folder.lock_display_path.clone()))
+                .help(format!("create it: `{}`", init_command(&folder.lock_display_path))),
+        ];
     };
     let locked: HashMap<&str, _> = lock.locked.iter().map(|(name, sum)| (name.as_str(), sum)).collect();
     let drafts: HashSet<&str> = lock.drafts.iter().map(String::as_str).collect();

@@ -566,7 +566,7 @@ fn read_lock(path: &Path, display_path: &str, boundary: &Boundary, findings: &mu
 }
 
 fn read_text(file: &SourceFile) -> Result<String, Box<Finding>> {
-    let bytes = regular_file::read(&file.path, MIGRATION_LIMIT).map_err(|error| {
+    let bytes = regular_file::read_listed(&file.path, MIGRATION_LIMIT).map_err(|error| {
         Finding::error(&UNREADABLE, format!("cannot read `{}`: {error}", file.name))
             .at(Place::file(file.display_path.clone()))
             .help(match error.kind() {

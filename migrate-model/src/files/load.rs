@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::dialect::Dialect;
 use crate::files::check::{self, BELOW_LOCKED, CheckOptions, DRAFT_MISSING, MISSING_DOWN, NO_LOCK_FILE, UNKNOWN_FILE};
+use crate::files::folder::NO_FOLDER;
 use crate::files::project::Project;
 use crate::files::settings::FILE;
 use crate::finding::{Finding, Level};
@@ -49,6 +50,9 @@ fn read(folder: &Path, given: Option<Dialect>) -> Result<MigrationSet, InvalidMi
     let dialect = match (project.settings.dialect, given) {
         (Some(set), Some(given)) if set != given => Err(other_dialect(&project, set, given)),
         (Some(dialect), _) | (None, Some(dialect)) => Ok(dialect),
+        (None, None) if !folder.is_dir() => Err(Finding::error(&NO_FOLDER, format!("`{}` is not a folder", folder.display()))
+            .at(Place::file(folder.display().to_string()))
+            .help("correct the path; a relative path starts in the current folder of the process")),
         (None, None) => Err(project.no_dialect().help("or pass it: `MigrationSet::from_dir_with_dialect`")),
     };
     let dialect = dialect.map_err(|finding| {

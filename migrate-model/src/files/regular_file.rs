@@ -25,6 +25,15 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     read_up_to(&file, length, limit)
 }
 
+/// Reads a file whose folder was listed a moment ago, and which was a regular one there.
+///
+/// # Errors
+/// For the reasons of `read`.
+pub fn read_listed(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let (file, length) = open_without_waiting(path, OpenOptions::new().read(true))?;
+    read_up_to(&file, length, limit)
+}
+
 /// Reads a file as UTF-8.
 ///
 /// # Errors
@@ -56,13 +65,17 @@ fn open_with_length(path: &Path, options: &mut OpenOptions) -> io::Result<(File,
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
+    open_without_waiting(path, options)
+}
+
+fn open_without_waiting(path: &Path, options: &mut OpenOptions) -> io::Result<(File, u64)> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt;
         options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
     }
     let file = options.open(path)?;
-    // The file may have been replaced since the first check.
+    // The file may have been replaced since it was checked.
     let metadata = file.metadata()?;
     check_kind(metadata.file_type())?;
     Ok((file, metadata.len()))
@@ -73,7 +86,22 @@ fn read_up_to(file: &File, length: u64, limit: u64) -> io::Result<Vec<u8>> {
     if length > limit {
         return Err(too_long());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default() + 1);
+    if length > 0 {
+        // One call of the system suffices. A file that is being written has no more defined contents afterwards.
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match (&mut &*file).read(&mut bytes[filled..]) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        bytes.truncate(filled);
+        return Ok(bytes);
+    }
+    let mut bytes = Vec::new();
     // The length of some files, such as those of `/proc`, is not known before they are read.
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_long()) } else { Ok(bytes) }

@@ -333,6 +333,12 @@ fn error_number(error: &sqlx::Error) -> Option<u16> {
     Some(error.as_database_error()?.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>()?.number())
 }
 
+/// Whether the server has no database of the name in the URL.
+pub fn is_missing_database(error: &sqlx::Error) -> bool {
+    // ER_BAD_DB_ERROR
+    error_number(error) == Some(1049)
+}
+
 /// Whether the server allows no further connection, in all or of this user.
 pub fn is_full(error: &sqlx::Error) -> bool {
     // ER_CON_COUNT_ERROR; ER_TOO_MANY_USER_CONNECTIONS; ER_USER_LIMIT_REACHED.
@@ -599,8 +605,10 @@ impl Backend for MySql<'_> {
         for chunk in unit_run.chunks(MAX_CHUNK) {
             let first = chunk.start;
             let shows = |number: usize| (shows_each && number > first).then(|| warnings::SHOW.to_owned());
+            let end = chunk.end;
             message.add_statements_with(unit_run, chunk, shows);
-            message.append(warnings::SHOW);
+            let last = unit_run.statements[..end].last().map_or("", |last| last.sql(unit_run.text));
+            message.append(warnings::after(last));
             if let (completed, Some(error)) = self.run_script(&message.sql).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
@@ -662,8 +670,9 @@ impl Backend for MySql<'_> {
             };
             let sent = if unit_run.mentions.has(Mention::Autocommit) { with_autocommit(sql) } else { sql.into() };
             // Between statements that must follow each other, nothing is asked.
-            let show = if number + 1 == unit_run.unit.statements.end { warnings::SHOW } else { "" };
-            let message = format!("{comment}{}{comment}{sent};\n{show}", guard_sql(&guard));
+            let show = if number + 1 == unit_run.unit.statements.end { warnings::after(sql) } else { "" };
+            let separator = if show.is_empty() { "" } else { ";\n" };
+            let message = format!("{comment}{}{comment}{sent}{separator}{show}", guard_sql(&guard));
             if let (completed, Some(error)) = self.run_script(&message).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));

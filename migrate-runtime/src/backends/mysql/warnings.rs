@@ -3,7 +3,7 @@
 
 use crate::backend::UnitRun;
 use migrate_model::dialect::Dialect;
-use migrate_model::token::Tokens;
+use migrate_model::token::{Kind, Tokens};
 use sqlx::mysql::MySqlRow;
 use sqlx::{Column, Row};
 
@@ -32,6 +32,13 @@ pub fn may_ask_between(unit_run: &UnitRun<'_>) -> bool {
         let first = Tokens::new(sql, Dialect::MySql).find(|token| !token.is_blank());
         first.is_some_and(|first| PLAIN.iter().any(|word| first.is_word(sql, word))) && !DISTURBED.iter().any(has)
     })
+}
+
+/// The question after a statement; empty after one that may be nothing for this server, such as `/*!99999 ... */`, which must be
+/// the last of its message.
+pub fn after(sql: &str) -> &'static str {
+    let first = Tokens::new(sql, Dialect::MySql).find(|token| !token.is_blank());
+    if first.is_some_and(|first| first.kind == Kind::Word) { SHOW } else { "" }
 }
 
 /// Reports a row if it is one of [`SHOW`].
