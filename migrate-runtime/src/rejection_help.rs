@@ -14,6 +14,9 @@ const fn help(codes: &'static [&'static str], text: &'static str) -> Help {
     Help { codes, text }
 }
 
+/// Stands for the columns that SQLite cannot add to a table.
+const SQLITE_COLUMN: &str = "sqlite-column";
+
 const ALLOW_MORE_TIME: &str = "allow more time (`-- migrate: timeout 1h` at the top of the file), or split the migration";
 
 static HELP: &[Help] = &[
@@ -34,10 +37,8 @@ static HELP: &[Help] = &[
         &["42883"],
         "check the spelling and the types of the arguments; if an extension provides the function or operator, create it first (`CREATE EXTENSION`)",
     ),
-    help(
-        &["58P01", "0A000"],
-        "check that this version of the server supports it, and that the extension is installed on the server",
-    ),
+    help(&["58P01"], "check the path of the file on the server, or that the extension is installed there"),
+    help(&["0A000"], "check that this version of the server supports it"),
     // Rows that violate what is added.
     help(
         &["23505", "1062", "1586", "2067", "1555"],
@@ -68,6 +69,10 @@ static HELP: &[Help] = &[
         "give the referenced columns a primary or unique key, and both sides the same type (MySQL: also the same character set and engine)",
     ),
     help(&["1071", "1709", "1118", "54000"], "shorten the columns, or index only a prefix (`c(100)`)"),
+    help(
+        &[SQLITE_COLUMN],
+        "add the column without this constraint; or create a new table, copy the rows, drop the old table and rename the new one",
+    ),
     help(&["1101", "1067"], "use a default that the type allows"),
     // Dependent objects.
     help(
@@ -113,6 +118,7 @@ pub fn help_for_code(code: Option<&str>, message: &str) -> &'static str {
         "1" if message.starts_with("no such ") => "42P01",
         "1" if message.contains("already exists") || message.starts_with("duplicate column name") => "42P07",
         "1" if message.contains("syntax error") => "42601",
+        "1" if message.starts_with("Cannot add a") => SQLITE_COLUMN,
         code => code,
     };
     HELP.iter().find(|help| help.codes.contains(&code)).map_or("correct the file", |help| help.text)
