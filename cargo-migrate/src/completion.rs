@@ -18,11 +18,19 @@ pub const INDEX: &str = "CARGO_MIGRATE_COMPLETE";
 
 /// The candidates for a word, one on each line; after a tab, its description. Without a candidate, the shell completes files.
 pub fn candidates(mut command: Command, words: Vec<OsString>, index: usize) -> String {
-    let with_versions = |argument: Arg| {
-        let is_version = argument.get_value_names().is_some_and(|names| names.iter().any(|name| name == "VERSION"));
-        if is_version { argument.add(ArgValueCandidates::new(versions)) } else { argument }
+    let with_values = |argument: Arg| {
+        let name = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default();
+        if name == "VERSION" {
+            argument.add(ArgValueCandidates::new(versions))
+        } else if name.contains('|') {
+            // The help lists the values.
+            let values = move || name.split('|').map(|value| CompletionCandidate::new(value.to_owned())).collect();
+            argument.add(ArgValueCandidates::new(values))
+        } else {
+            argument
+        }
     };
-    command = command.mut_subcommands(|command| command.mut_args(with_versions));
+    command = command.mut_args(with_values).mut_subcommands(|command| command.mut_args(with_values));
     command = command
         .mut_subcommand("explain", |command| command.mut_arg("code", |argument| argument.add(ArgValueCandidates::new(codes))));
     let folder = env::current_dir().ok();

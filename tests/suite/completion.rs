@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The lines and some of the words that complete them; the last word of a line is not finished.
-const LINES: [(&str, &[&str], &[&str]); 9] = [
+const LINES: [(&str, &[&str], &[&str]); 10] = [
     ("cargo-migrate sta", &["status"], &["up"]),
     ("cargo migrate sta", &["status"], &["up"]),
     ("cargo migrate up --t", &["--to", "--timeout"], &["status"]),
@@ -15,6 +15,7 @@ const LINES: [(&str, &[&str], &[&str]); 9] = [
     ("cargo-migrate --color a", &["always", "auto"], &["never"]),
     ("cargo migrate completions z", &["zsh"], &["fish"]),
     ("cargo mig", &["migrate"], &[]),
+    ("cargo migrate --dialect m", &["mysql", "mariadb"], &["postgres"]),
 ];
 
 fn folder() -> TestFolder {
@@ -73,6 +74,14 @@ fn completes_in(shell: &str) {
 #[test]
 fn bash() {
     completes_in("bash");
+}
+
+/// Bash splits a word at `=`.
+#[test]
+fn bash_with_an_equals_sign() {
+    let folder = folder();
+    assert_eq!(complete("bash", "cargo migrate up --format = js", folder.path()), ["json"]);
+    assert_eq!(complete("bash", "cargo-migrate up --to = 00", folder.path()), ["002", "001"]);
 }
 
 #[test]

@@ -35,7 +35,20 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
 /// `cargo` keeps the completion that it has for all other commands.
 const BASH: &str = r#"# cargo-migrate in bash. In ~/.bashrc: source <(cargo-migrate completions bash)
 _cargo_migrate() {
-    local words=("${COMP_WORDS[@]}") index=$COMP_CWORD line
+    local words=() index=0 line word at=-1 equals=
+    # Bash splits `--name=value` into three words.
+    for word in "${COMP_WORDS[@]}"; do
+        at=$((at + 1))
+        if [[ $word == = && $at -gt 0 ]] || [[ $at -gt 1 && ${COMP_WORDS[at - 1]} == = ]]; then
+            words[${#words[@]} - 1]+=$word
+        else
+            words+=("$word")
+        fi
+        if [[ $at -eq $COMP_CWORD ]]; then
+            index=$((${#words[@]} - 1))
+            [[ ${words[index]} == --*=* ]] && equals=${words[index]%%=*}=
+        fi
+    done
     if [[ ${words[1]} == migrate ]]; then
         words=("${words[@]:1}")
         index=$((index - 1))
@@ -43,7 +56,7 @@ _cargo_migrate() {
     words[0]=cargo-migrate
     COMPREPLY=()
     while IFS=$'\t' read -r line _; do
-        COMPREPLY+=("$line")
+        COMPREPLY+=("${line#"$equals"}")
     done < <(INDEX=$index cargo-migrate "${words[@]:1}" 2>/dev/null)
 }
 complete -o default -o bashdefault -F _cargo_migrate cargo-migrate
