@@ -2,6 +2,7 @@
 
 use crate::assignment::{self, set_statement};
 use crate::dialect::Dialect;
+use crate::session_effect::catalog::TriggerCatalog;
 use crate::session_effect::{self, SessionEffect};
 use crate::statement::Statement;
 use crate::token::{Kind, Token, Tokens};
@@ -78,7 +79,7 @@ pub fn finds_same_session(
     // Outside a transaction, only the first statement is tried again.
     let end = if in_transaction { part.end } else { (part.start + 1).min(part.end) };
     let mut only_settings = true;
-    let follows = session_effect::follows(text, &statements[part.start..end], dialect);
+    let follows = session_effect::follows(text, &statements[part.start..end], dialect, &TriggerCatalog::default());
     (part.start..end).all(|at| {
         let sql = statements[at].sql(text);
         let effect = effects.get(at).copied().unwrap_or(SessionEffect::Unknown);
@@ -141,8 +142,7 @@ mod tests {
             (Sqlite, "CREATE TEMP TABLE x (a int); INSERT INTO t SELECT a FROM x", true),
         ] {
             let (statements, _) = split(text, dialect, "f.sql");
-            let effects =
-                session_effect::of_script(text, &statements, dialect, &session_effect::catalog::TriggerCatalog::default());
+            let effects = session_effect::of_script(text, &statements, dialect, &TriggerCatalog::default());
             let found = finds_same_session(text, &statements, 0..statements.len(), true, &effects, dialect);
             assert_eq!(found, expected, "{text}");
         }

@@ -102,9 +102,9 @@ pub fn plan_script<'r>(script: &Script, reading: impl Into<Reading<'r>>, done: u
     let reading = reading.into();
     let dialect = reading.dialect;
     let effects = session_effect::of_script(&script.text, &script.statements, dialect, reading.catalog);
-    let sources = session_effect::sources(&script.text, &script.statements, dialect);
+    let sources = session_effect::sources(&script.text, &script.statements, dialect, reading.catalog);
     let sequence_span = session_effect::sequence_span(&script.text, &script.statements, &effects, dialect);
-    let follows = session_effect::follows(&script.text, &script.statements, dialect);
+    let follows = session_effect::follows(&script.text, &script.statements, dialect, reading.catalog);
     let is_setting =
         |unit: &Unit| !unit.in_transaction && unit.statements.clone().all(|at| effects.get(at) == Some(&SessionEffect::Setting));
     let writes = without_transactions(script, reading);

@@ -130,7 +130,7 @@ pub fn lost_state<'r>(text: &str, statements: &[Statement], done: usize, reading
     let Reading { dialect, catalog, .. } = reading.into();
     let effects = of_script(text, statements, dialect, catalog);
     let (before, rest) = statements.split_at(done.min(statements.len()));
-    let sources = sources(text, statements, dialect);
+    let sources = sources(text, statements, dialect, catalog);
     if let Some(source) = sources[before.len()..].iter().flatten().find(|source| **source < before.len()) {
         return Some(*source);
     }

@@ -160,8 +160,10 @@ async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<Tr
     catalog.engines = if backend.mixes_engines() { TableEngines::of(&objects) } else { TableEngines::default() };
     add(&mut catalog.triggers, triggers);
     for (name, object) in objects {
-        if let NamedObject::View(query) = object {
-            catalog.triggers.entry(name).or_default().push(query);
+        match object {
+            NamedObject::View(query) => catalog.triggers.entry(name).or_default().push(query),
+            NamedObject::Routine(body) => catalog.named.entry(name).or_default().push(body),
+            NamedObject::Table | NamedObject::Trigger(_) => {}
         }
     }
     if catalog.triggers.is_empty() {

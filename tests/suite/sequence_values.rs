@@ -69,11 +69,14 @@ async fn values_of_sequences_on_mariadb() {
 
 #[tokio::test]
 async fn numbers_of_rows_that_dynamic_sql_reads() {
-    let first = "CREATE TABLE u (id int AUTO_INCREMENT PRIMARY KEY, n int);\nCREATE TABLE o (x bigint, y bigint);";
+    let first = "CREATE TABLE u (id int AUTO_INCREMENT PRIMARY KEY, n int);\nCREATE TABLE o (x bigint, y bigint);\n\
+        CREATE PROCEDURE earlier() INSERT INTO o VALUES (5, ROW_COUNT());";
     for second in [
         "PREPARE q FROM 'insert into o values (1, row_count())';\nINSERT INTO u (n) VALUES (1), (2);\nEXECUTE q;",
         "INSERT INTO u (n) VALUES (1), (2);\nEXECUTE IMMEDIATE 'INSERT INTO o VALUES (2, ROW_COUNT())';",
         "SET @s = 'INSERT INTO o VALUES (3, ROW_COUNT())';\nPREPARE q FROM @s;\nINSERT INTO u (n) VALUES (1), (2);\nEXECUTE q;",
+        "INSERT INTO u (n) VALUES (1), (2);\nCALL earlier();",
+        "CREATE TABLE x (id int);\nUPDATE u SET n = 1;\nINSERT INTO u (n) VALUES (1), (2);\nCALL earlier();\nCREATE TABLE y (id int);",
         "CREATE PROCEDURE p() INSERT INTO o VALUES (4, ROW_COUNT());\nINSERT INTO u (n) VALUES (1), (2);\nCALL p();",
     ] {
         compare(Kind::MariaDb, &[("001_a.up.sql", first), ("002_b.up.sql", second)], "SELECT concat(x, ' ', y) FROM o").await;

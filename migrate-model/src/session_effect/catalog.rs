@@ -26,6 +26,9 @@ pub struct TriggerCatalog {
     pub triggers: HashMap<String, Vec<RoutineBody>>,
     /// All routines of a name, in lower case.
     pub routines: HashMap<String, Vec<RoutineBody>>,
+    /// The routines of MySQL that a script names, in lower case. What they do to the session is not known from this, but what they
+    /// read of the statement before a call.
+    pub named: HashMap<String, Vec<RoutineBody>>,
     /// The tables of MySQL without transactions.
     pub engines: TableEngines,
 }

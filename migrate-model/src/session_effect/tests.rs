@@ -1,6 +1,6 @@
 //! Statements of all dialects and their effects, by table.
 
-use super::catalog::RoutineBody;
+use super::catalog::{RoutineBody, TriggerCatalog};
 use super::*;
 use crate::statement::split;
 use SessionEffect::{None, Reset, Setting, Unknown, Unrepeatable};
@@ -357,7 +357,7 @@ fn what_must_follow_directly() {
         ("INSERT INTO a VALUES (1); INSERT INTO b VALUES (2);", Option::None),
     ] {
         let (statements, _) = split(text, Dialect::MySql, "f.sql");
-        assert_eq!(follows(text, &statements, Dialect::MySql).pop().flatten(), expected, "{text}");
+        assert_eq!(follows(text, &statements, Dialect::MySql, &TriggerCatalog::default()).pop().flatten(), expected, "{text}");
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! A new session does not have them, and behind a pooler another session has others.
 
+use super::catalog::{RoutineBody, TriggerCatalog};
 use super::{SessionEffect, bare, is, is_declared, meaningful};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
@@ -163,7 +164,7 @@ pub fn reads_earlier_sequences(text: &str, statements: &[Statement], dialect: Di
     if dialect != Dialect::MySql || !SEQUENCE_READERS.iter().any(|word| lower.contains(&word.to_ascii_lowercase())) {
         return false;
     }
-    let uses = uses_of(text, statements, dialect);
+    let uses = uses_of(text, statements, dialect, &TriggerCatalog::default());
     let reader = uses.iter().position(|value_use| value_use.reads);
     reader.is_some_and(|reader| !uses[..reader].iter().any(|value_use| value_use.generates_for_certain))
 }
@@ -176,7 +177,7 @@ pub fn sequence_span(text: &str, statements: &[Statement], effects: &[SessionEff
     if dialect != Dialect::Postgres || !(is_named || (0..statements.len()).any(is_unknown)) {
         return None;
     }
-    let uses = uses_of(text, statements, dialect);
+    let uses = uses_of(text, statements, dialect, &TriggerCatalog::default());
     let start = (0..uses.len()).find(|at| uses[*at].generates || is_unknown(*at))?;
     let last = (0..uses.len()).rfind(|at| uses[*at].reads || is_unknown(*at))?;
     (start < last).then_some(start..last + 1)
@@ -184,10 +185,11 @@ pub fn sequence_span(text: &str, statements: &[Statement], effects: &[SessionEff
 
 /// The use of each statement. What a view, a default value, a trigger or a routine of the script reads, a statement reads that
 /// names it or its table.
-fn uses_of(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<ValueUse> {
+fn uses_of(text: &str, statements: &[Statement], dialect: Dialect, catalog: &TriggerCatalog) -> Vec<ValueUse> {
     let mut uses: Vec<ValueUse> = statements.iter().map(|statement| use_of(statement.sql(text), dialect)).collect();
     if dialect == Dialect::MySql {
         add_dynamic_reads(&mut uses, text, statements);
+        add_called_reads(&mut uses, text, statements, catalog);
     }
     let mut hidden: HashMap<String, ValueUse> = HashMap::new();
     for (statement, value_use) in statements.iter().zip(&mut uses) {
@@ -246,6 +248,34 @@ fn add_dynamic_reads(uses: &mut [ValueUse], text: &str, statements: &[Statement]
     }
 }
 
+/// Adds what the first statement of a called procedure reads of the statement before the call. Later ones read what the procedure
+/// itself has done.
+fn add_called_reads(uses: &mut [ValueUse], text: &str, statements: &[Statement], catalog: &TriggerCatalog) {
+    if catalog.named.is_empty() {
+        return;
+    }
+    for (statement, value_use) in statements.iter().zip(uses) {
+        let sql = statement.sql(text);
+        let tokens = meaningful(sql, Dialect::MySql);
+        if !is(&tokens, sql, 0, "CALL") {
+            continue;
+        }
+        let names = tokens.iter().skip(1).take_while(|token| !token.is_symbol(sql, b'('));
+        let Some(name) = names.filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName)).last() else { continue };
+        for body in catalog.named.get(&bare(name.text(sql))).into_iter().flatten() {
+            let RoutineBody::Sql(body) = body else { continue };
+            let first = body.split(';').next().unwrap_or_default();
+            let inner = use_of(&format!("SELECT {first}"), Dialect::MySql);
+            if inner.directly == DirectRead::Called {
+                value_use.directly = DirectRead::Called;
+            }
+            if inner.row_count == DirectRead::Called {
+                value_use.row_count = DirectRead::Called;
+            }
+        }
+    }
+}
+
 /// What a definition reads when it is used, with the name in statements that use it.
 fn hidden_use(sql: &str, dialect: Dialect) -> Option<(String, ValueUse)> {
     let first = Tokens::new(sql, dialect).find(|token| !token.is_blank())?;
@@ -292,7 +322,7 @@ pub fn fresh_session(text: &str, statements: &[Statement], dialect: Dialect) -> 
     if dialect != Dialect::Sqlite || !readers(dialect).are_named_in(text) {
         return FreshSession::NotNeeded;
     }
-    let uses = uses_of(text, statements, dialect);
+    let uses = uses_of(text, statements, dialect, &TriggerCatalog::default());
     let (mut changed, mut generated, mut reads) = (false, false, false);
     for (at, value_use) in uses.iter().enumerate() {
         let directly = value_use.directly == DirectRead::Called;
@@ -320,11 +350,11 @@ fn sequences(sql: &str, tokens: &[Token]) -> Vec<String> {
 ///
 /// If a statement names the sequence that it takes a value from, and a later one names it too, that one is certain.
 /// Otherwise it is the first that may have generated a value, because an `INSERT` does not show whether it does.
-pub fn sources(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Option<usize>> {
-    if !readers(dialect).are_named_in(text) {
+pub fn sources(text: &str, statements: &[Statement], dialect: Dialect, catalog: &TriggerCatalog) -> Vec<Option<usize>> {
+    if !readers(dialect).are_named_in(text) && catalog.named.is_empty() {
         return vec![None; statements.len()];
     }
-    let uses = uses_of(text, statements, dialect);
+    let uses = uses_of(text, statements, dialect, catalog);
     let first = uses.iter().position(|value_use| value_use.generates);
     // The last statement that has certainly generated a value of a sequence.
     let mut generated: HashMap<&str, usize> = HashMap::new();
@@ -367,12 +397,12 @@ fn is_reader(name: &str, dialect: Dialect) -> bool {
 
 /// For each statement, the statement that it must follow without another between them and their checkpoints: the previous one, or the
 /// nearest one that may have generated the value that it reads. `None` if it reads nothing of that kind.
-pub fn follows(text: &str, statements: &[Statement], dialect: Dialect) -> Vec<Option<usize>> {
+pub fn follows(text: &str, statements: &[Statement], dialect: Dialect, catalog: &TriggerCatalog) -> Vec<Option<usize>> {
     // What runs in several transactions of PostgreSQL cannot have one checkpoint.
-    if dialect == Dialect::Postgres || !readers(dialect).are_named_in(text) {
+    if dialect == Dialect::Postgres || (!readers(dialect).are_named_in(text) && catalog.named.is_empty()) {
         return vec![None; statements.len()];
     }
-    let uses = uses_of(text, statements, dialect);
+    let uses = uses_of(text, statements, dialect, catalog);
     if dialect == Dialect::Sqlite {
         return (0..uses.len()).map(|at| sqlite_source(&uses, at)).collect();
     }

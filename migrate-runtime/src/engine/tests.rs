@@ -231,8 +231,8 @@ fn the_time_grows_with_the_length() {
         let since = Instant::now();
         let (statements, _) = statement::split(&text, dialect, "f.sql");
         session_effect::of_script(&text, &statements, dialect, &TriggerCatalog::default());
-        session_effect::sources(&text, &statements, dialect);
-        session_effect::follows(&text, &statements, dialect);
+        session_effect::sources(&text, &statements, dialect, &TriggerCatalog::default());
+        session_effect::follows(&text, &statements, dialect, &TriggerCatalog::default());
         assert!(since.elapsed() < Duration::from_secs(30), "{:?} {}", since.elapsed(), &text[..60]);
     }
 }
