@@ -213,8 +213,8 @@ impl Passage {
                     return;
                 }
                 if is_last && self.action == Action::Disconnect(Disconnect::Before) {
-                    answers.abort();
                     self.sender.send_replace(true);
+                    answers.abort();
                     return;
                 }
                 if to_server.write_all(&bytes).await.is_err() {
@@ -222,8 +222,8 @@ impl Passage {
                 }
                 if is_last {
                     // The server ends the session when it has answered and reads the end of the stream.
-                    answers.abort();
                     self.sender.send_replace(true);
+                    answers.abort();
                     let _ = to_server.shutdown().await;
                     return;
                 }

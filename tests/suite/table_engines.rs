@@ -29,9 +29,10 @@ async fn cut_everywhere(objects: &str, file: &str, moments: &[Disconnect]) -> us
     for at in 1..=proxy.count() {
         for moment in moments.iter().copied() {
             let database = database_with(objects).await;
-            let mut proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, moment).await;
-            let _ = Migrator::new(&set).run(&proxy.url).await;
-            proxy.disconnected().await;
+            let proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, moment).await;
+            let run = Migrator::new(&set).run(&proxy.url).await;
+            // A faster run asks the catalog less often, so it may have fewer messages.
+            assert!(run.is_ok() || proxy.is_disconnected(), "{file} {at} {moment:?}: {run:?}");
             let again = Migrator::new(&set).run(&database.url).await;
             let rows = database.value(ROWS).await;
             match again {
