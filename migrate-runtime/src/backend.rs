@@ -74,8 +74,9 @@ pub trait Backend: Send {
         None
     }
 
-    /// A query for all routines of these names, with the columns name and body. `None` where there are none.
-    fn routines_sql(&self, _names: &[&str]) -> Option<String> {
+    /// A query for all routines of these names, with the columns name and body. `None` where there are none. On MySQL, only those of
+    /// the current schema and of the schemas that are among the names of `near`.
+    fn routines_sql(&self, _names: &[&str], _near: &[&str]) -> Option<String> {
         None
     }
 
@@ -383,6 +384,8 @@ pub struct UnitRun<'a> {
     pub session_effect: SessionEffect,
     /// What each statement of the script does to its session, as far as its text shows it.
     pub effects: &'a [SessionEffect],
+    /// For each statement of the script that reads what an earlier one has left in the session: that one.
+    pub sources: &'a [Option<usize>],
     /// The custom settings that the script reads.
     pub custom_settings: &'a [String],
     /// What the script names that matters here.

@@ -86,7 +86,7 @@ impl AbsentNames {
         }
         *self = AbsentNames::default();
         let asked_at = Instant::now();
-        let Some(sql) = backend.triggers_sql(&names.iter().map(String::as_str).collect::<Vec<_>>()) else { return Ok(()) };
+        let Some(sql) = backend.triggers_sql(&list(&names)) else { return Ok(()) };
         let rows = backend.query(&sql).await.map_err(unread)?;
         let present = rows.iter().filter_map(|row| Some(row.first()?.as_ref()?.to_lowercase())).collect();
         *self = AbsentNames::of_answer(names, &present, asked_at, asked_at.elapsed());
@@ -149,49 +149,69 @@ fn unread(error: BackendError) -> Error {
 
 async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<TriggerCatalog, BackendError> {
     let mut catalog = TriggerCatalog::default();
-    let Some(sql) = backend.triggers_sql(&names.iter().map(String::as_str).collect::<Vec<_>>()).filter(|_| !names.is_empty())
-    else {
-        return Ok(catalog);
-    };
+    let Some(sql) = backend.triggers_sql(&list(names)).filter(|_| !names.is_empty()) else { return Ok(catalog) };
     let rows = backend.query(&sql).await?;
-    let (triggers, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| kind(row).is_none_or(|kind| kind == "trigger"));
-    let mut objects = triggers.iter().chain(&others).filter_map(named_object).collect();
-    add_mentioned(backend, names, &mut objects).await?;
-    catalog.engines = if backend.mixes_engines() { TableEngines::of(&objects) } else { TableEngines::default() };
-    add(&mut catalog.triggers, triggers);
-    for (name, object) in objects {
-        match object {
-            NamedObject::View(query) => catalog.triggers.entry(name).or_default().push(query),
-            NamedObject::Routine(body) => catalog.named.entry(name).or_default().push(body),
-            NamedObject::Table | NamedObject::Trigger(_) => {}
+    let mut asked = names.clone();
+    if backend.mixes_engines() {
+        let mut objects = rows.iter().filter_map(named_object).collect();
+        add_mentioned(backend, &mut asked, &mut objects).await?;
+        catalog.engines = TableEngines::of(&objects);
+        for (name, object) in objects {
+            match object {
+                NamedObject::Trigger(body) | NamedObject::View(body) => catalog.triggers.entry(name).or_default().push(body),
+                NamedObject::Routine(body) => catalog.named.entry(name).or_default().push(body),
+                NamedObject::Table => {}
+            }
         }
+    } else {
+        add(&mut catalog.triggers, rows);
     }
-    if catalog.triggers.is_empty() {
-        return Ok(catalog);
-    }
-    for _ in 0..MAX_DEPTH {
-        let missing = catalog.missing_names(backend.dialect());
-        let missing: Vec<&str> = missing.iter().map(String::as_str).collect();
-        let Some(sql) = backend.routines_sql(&missing).filter(|_| !missing.is_empty()) else { break };
-        let rows = backend.query(&sql).await?;
-        if rows.is_empty() {
-            break;
-        }
-        add(&mut catalog.routines, rows);
-    }
+    add_called(backend, &mut asked, &mut catalog).await?;
     Ok(catalog)
 }
 
-/// Adds the objects that those of a script mention in turn.
+/// Adds the routines that triggers call, and the triggers that they fire in turn.
+async fn add_called(
+    backend: &mut dyn Backend,
+    asked: &mut BTreeSet<String>,
+    catalog: &mut TriggerCatalog,
+) -> Result<(), BackendError> {
+    for _ in 0..MAX_DEPTH {
+        if catalog.triggers.is_empty() {
+            break;
+        }
+        let missing = catalog.missing_names(backend.dialect());
+        let near: BTreeSet<String> = asked.union(&missing).cloned().collect();
+        let sql = backend.routines_sql(&list(&missing), &list(&near)).filter(|_| !missing.is_empty());
+        let rows = if let Some(sql) = sql { backend.query(&sql).await? } else { Vec::new() };
+        let is_complete = rows.is_empty();
+        add(&mut catalog.routines, rows);
+        let is_known = backend.mixes_engines();
+        let changed: BTreeSet<String> = catalog.changed_names(backend.dialect()).difference(asked).cloned().collect();
+        let sql = backend.triggers_sql(&list(&changed)).filter(|_| !changed.is_empty() && !is_known);
+        match sql {
+            Some(sql) => add(&mut catalog.triggers, backend.query(&sql).await?),
+            None if is_complete => break,
+            None => {}
+        }
+        asked.extend(changed);
+    }
+    Ok(())
+}
+
+fn list(names: &BTreeSet<String>) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+/// Adds the objects that those of a script of MySQL mention in turn.
 async fn add_mentioned(
     backend: &mut dyn Backend,
-    names: &BTreeSet<String>,
+    asked: &mut BTreeSet<String>,
     objects: &mut Vec<(String, NamedObject)>,
 ) -> Result<(), BackendError> {
-    let mut asked = names.clone();
     for depth in 0..=MAX_DEPTH {
         let mut missing = BTreeSet::new();
-        for (_, object) in objects.iter().filter(|_| backend.mixes_engines()) {
+        for (_, object) in objects.iter() {
             if let Some(RoutineBody::Sql(text)) = object.body() {
                 missing.extend(names_in(text, backend.dialect()).into_iter().filter(|name| !asked.contains(name)));
             }
@@ -205,23 +225,18 @@ async fn add_mentioned(
         }
         // The schema of an object is one of the names that were asked before.
         asked.append(&mut missing);
-        let Some(sql) = backend.triggers_sql(&asked.iter().map(String::as_str).collect::<Vec<_>>()) else { break };
+        let Some(sql) = backend.triggers_sql(&list(asked)) else { break };
         // The answer contains those that are known, too.
         *objects = backend.query(&sql).await?.iter().filter_map(named_object).collect();
     }
     Ok(())
 }
 
-/// The third column.
-fn kind(row: &TextRow) -> Option<&str> {
-    row.get(2)?.as_deref()
-}
-
 /// A row of the columns name, body and kind. A body that the server does not return cannot be read.
 fn named_object(row: &TextRow) -> Option<(String, NamedObject)> {
     let name = row.first()?.as_ref()?.to_lowercase();
     let body = row.get(1)?.clone().map_or(RoutineBody::Hidden, RoutineBody::Sql);
-    let object = match kind(row)? {
+    let object = match row.get(2)?.as_deref()? {
         "table" => NamedObject::Table,
         "view" => NamedObject::View(body),
         "trigger" => NamedObject::Trigger(body),

@@ -45,6 +45,12 @@ async fn a_rest_is_not_resumed_after_a_trigger_that_sets_something() {
         CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();";
     let harmless = "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.id := NEW.id + 1; RETURN NEW; END $$;\n\
         CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();";
+    let cascade = "CREATE TABLE u (id int);\n\
+        CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO u VALUES (1); RETURN NEW; END $$;\n\
+        CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION g();\n\
+        CREATE FUNCTION h() RETURNS trigger LANGUAGE plpgsql AS \
+        $$ BEGIN PERFORM set_config('app.tenant', 'x', false); RETURN NEW; END $$;\n\
+        CREATE TRIGGER h BEFORE INSERT ON u FOR EACH ROW EXECUTE FUNCTION h();";
     let vacuum = "INSERT INTO t VALUES (1);\nVACUUM t;\nINSERT INTO missing VALUES (1);\nDELETE FROM t;";
     let variable = "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @tenant = 5;";
     let table =
@@ -55,6 +61,15 @@ async fn a_rest_is_not_resumed_after_a_trigger_that_sets_something() {
         (Kind::Postgres, harmless, vacuum, true),
         (Kind::MariaDb, variable, table, false),
         (Kind::MariaDb, "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.id = 7;", table, true),
+        // The trigger of one table changes another, which has a trigger.
+        (Kind::Postgres, cascade, vacuum, false),
+        (
+            Kind::MariaDb,
+            "CREATE TABLE u (id int);\nCREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW INSERT INTO u VALUES (1);\n\
+             CREATE TRIGGER h AFTER INSERT ON u FOR EACH ROW SET @tenant = 5;",
+            table,
+            false,
+        ),
     ] {
         let database = TestDatabase::new(kind).await;
         database.execute(&format!("CREATE TABLE t (id int);\n{trigger}")).await;
@@ -67,6 +82,31 @@ async fn a_rest_is_not_resumed_after_a_trigger_that_sets_something() {
         assert_eq!(done, resumes, "{trigger}: {messages}");
         database.drop().await;
     }
+}
+
+/// Another application on the server has a table of the same name, with triggers that the script does not fire.
+#[tokio::test]
+async fn triggers_of_another_database_do_not_count() {
+    let other = TestDatabase::new(Kind::MariaDb).await;
+    let triggers = "CREATE TABLE t (id int);\nCREATE FUNCTION f() RETURNS int RETURN GET_LOCK('f', 0);\n\
+        CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @tenant = f(), @rows = ROW_COUNT();";
+    other.execute(triggers).await;
+    let harmless = "CREATE TABLE t (id int);\nCREATE FUNCTION f() RETURNS int RETURN 1;\n\
+        CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET NEW.id = f();";
+    for (table, resumes) in [("t".to_owned(), true), (format!("{}.t", other.value("SELECT DATABASE()").await), false)] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        database.execute(harmless).await;
+        let rest = "CREATE TABLE x (id int);\nINSERT INTO missing VALUES (1);\nDELETE FROM t;";
+        let file = format!("INSERT INTO {table} VALUES (1);\n{rest}");
+        let folder = folder(Kind::MariaDb, &[("001_a.up.sql", &file)]);
+        let (done, messages) = up(&database.url, &folder);
+        assert!(!done && messages.contains(".missing"), "{table}: {messages}");
+        database.execute("CREATE TABLE missing (id int)").await;
+        let (done, messages) = up(&database.url, &folder);
+        assert_eq!(done, resumes, "{table}: {messages}");
+        database.drop().await;
+    }
+    other.drop().await;
 }
 
 #[tokio::test]

@@ -70,17 +70,34 @@ async fn values_of_sequences_on_mariadb() {
 #[tokio::test]
 async fn numbers_of_rows_that_dynamic_sql_reads() {
     let first = "CREATE TABLE u (id int AUTO_INCREMENT PRIMARY KEY, n int);\nCREATE TABLE o (x bigint, y bigint);\n\
-        CREATE PROCEDURE earlier() INSERT INTO o VALUES (5, ROW_COUNT());";
+        CREATE PROCEDURE earlier() INSERT INTO o VALUES (5, ROW_COUNT());\n\
+        CREATE PROCEDURE through() CALL earlier();\n\
+        CREATE FUNCTION counted() RETURNS int DETERMINISTIC RETURN ROW_COUNT();\n\
+        CREATE VIEW seen AS SELECT 6 AS x, counted() AS y;\n\
+        CREATE TABLE w (x int, y bigint);\n\
+        CREATE TRIGGER on_w BEFORE INSERT ON w FOR EACH ROW INSERT INTO o VALUES (NEW.x, ROW_COUNT());\n\
+        DELIMITER //\n\
+        CREATE PROCEDURE late() BEGIN DECLARE n int; IF 1 = 1 THEN SET n = ROW_COUNT(); END IF; INSERT INTO o VALUES (7, n); END//\n\
+        DELIMITER ;";
     for second in [
         "PREPARE q FROM 'insert into o values (1, row_count())';\nINSERT INTO u (n) VALUES (1), (2);\nEXECUTE q;",
         "INSERT INTO u (n) VALUES (1), (2);\nEXECUTE IMMEDIATE 'INSERT INTO o VALUES (2, ROW_COUNT())';",
         "SET @s = 'INSERT INTO o VALUES (3, ROW_COUNT())';\nPREPARE q FROM @s;\nINSERT INTO u (n) VALUES (1), (2);\nEXECUTE q;",
         "INSERT INTO u (n) VALUES (1), (2);\nCALL earlier();",
+        "INSERT INTO u (n) VALUES (1), (2);\nCALL through();",
+        "INSERT INTO u (n) VALUES (1), (2);\nCALL late();",
+        "INSERT INTO u (n) VALUES (1), (2);\nINSERT INTO o VALUES (8, counted());",
+        "INSERT INTO u (n) VALUES (1), (2);\nINSERT INTO o SELECT x, y FROM seen;",
+        "INSERT INTO u (n) VALUES (1), (2);\nINSERT INTO w VALUES (9, 0);",
         "CREATE TABLE x (id int);\nUPDATE u SET n = 1;\nINSERT INTO u (n) VALUES (1), (2);\nCALL earlier();\nCREATE TABLE y (id int);",
         "CREATE PROCEDURE p() INSERT INTO o VALUES (4, ROW_COUNT());\nINSERT INTO u (n) VALUES (1), (2);\nCALL p();",
     ] {
         compare(Kind::MariaDb, &[("001_a.up.sql", first), ("002_b.up.sql", second)], "SELECT concat(x, ' ', y) FROM o").await;
     }
+    // More than one message.
+    let [x, y] = ["x", "y"].map(|letter| letter.repeat(700_000));
+    let long = format!("INSERT INTO u /* {x} */ (n) VALUES (1), (2);\nINSERT INTO o /* {y} */ VALUES (10, ROW_COUNT());");
+    compare(Kind::MariaDb, &[("001_a.up.sql", first), ("002_b.up.sql", &long)], "SELECT concat(x, ' ', y) FROM o").await;
 }
 
 /// `page_size` and `auto_vacuum` of a file with tables wait in the connection for `VACUUM`.

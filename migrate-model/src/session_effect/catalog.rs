@@ -34,12 +34,23 @@ pub struct TriggerCatalog {
 }
 
 impl TriggerCatalog {
+    /// The SQL of all triggers and routines that can be read.
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let bodies = self.triggers.values().chain(self.routines.values()).flatten();
+        bodies.filter_map(|body| if let RoutineBody::Sql(text) = body { Some(text.as_str()) } else { None })
+    }
+
+    /// The names in the bodies that change rows, in lower case: they may be tables with triggers.
+    pub fn changed_names(&self, dialect: Dialect) -> BTreeSet<String> {
+        const CHANGES: [&str; 6] = ["insert", "update", "delete", "merge", "truncate", "replace"];
+        let names = self.texts().map(|text| names_in(text, dialect));
+        names.filter(|names| CHANGES.iter().any(|word| names.contains(*word))).flatten().collect()
+    }
+
     /// The names that the bodies mention and no routine of this catalog has.
     pub fn missing_names(&self, dialect: Dialect) -> BTreeSet<String> {
-        let bodies = self.triggers.values().chain(self.routines.values()).flatten();
-        let texts = bodies.filter_map(|body| if let RoutineBody::Sql(text) = body { Some(text.as_str()) } else { None });
         let mut names = BTreeSet::new();
-        texts.for_each(|text| add_names(&mut names, text, dialect));
+        self.texts().for_each(|text| add_names(&mut names, text, dialect));
         names.retain(|name| !self.routines.contains_key(name) && !super::functions::is_harmless(name));
         names
     }

@@ -55,6 +55,12 @@ impl DirectRead {
     fn of_call(is_called: bool) -> Self {
         if is_called { DirectRead::Called } else { DirectRead::No }
     }
+
+    fn add_call(&mut self, inner: DirectRead) {
+        if inner == DirectRead::Called {
+            *self = DirectRead::Called;
+        }
+    }
 }
 
 /// The function that returns how many rows the last query of MySQL had.
@@ -164,7 +170,7 @@ pub fn reads_earlier_sequences(text: &str, statements: &[Statement], dialect: Di
     if dialect != Dialect::MySql || !SEQUENCE_READERS.iter().any(|word| lower.contains(&word.to_ascii_lowercase())) {
         return false;
     }
-    let uses = uses_of(text, statements, dialect, &TriggerCatalog::default());
+    let uses = uses_of(text, statements, dialect, HiddenReads::new());
     let reader = uses.iter().position(|value_use| value_use.reads);
     reader.is_some_and(|reader| !uses[..reader].iter().any(|value_use| value_use.generates_for_certain))
 }
@@ -177,39 +183,83 @@ pub fn sequence_span(text: &str, statements: &[Statement], effects: &[SessionEff
     if dialect != Dialect::Postgres || !(is_named || (0..statements.len()).any(is_unknown)) {
         return None;
     }
-    let uses = uses_of(text, statements, dialect, &TriggerCatalog::default());
+    let uses = uses_of(text, statements, dialect, HiddenReads::new());
     let start = (0..uses.len()).find(|at| uses[*at].generates || is_unknown(*at))?;
     let last = (0..uses.len()).rfind(|at| uses[*at].reads || is_unknown(*at))?;
     (start < last).then_some(start..last + 1)
 }
 
-/// The use of each statement. What a view, a default value, a trigger or a routine of the script reads, a statement reads that
-/// names it or its table.
-fn uses_of(text: &str, statements: &[Statement], dialect: Dialect, catalog: &TriggerCatalog) -> Vec<ValueUse> {
+impl ValueUse {
+    /// Adds what something reads that the statement runs.
+    fn add_reads(&mut self, inner: &ValueUse) {
+        self.reads |= inner.reads;
+        self.totals.add_call(inner.totals);
+        self.directly.add_call(inner.directly);
+        self.row_count.add_call(inner.row_count);
+    }
+
+    fn is_reader(&self) -> bool {
+        self.reads || [self.totals, self.directly, self.row_count].contains(&DirectRead::Called)
+    }
+}
+
+/// What a statement reads by the names that it contains.
+type HiddenReads = HashMap<String, ValueUse>;
+
+fn add_named_reads(value_use: &mut ValueUse, sql: &str, dialect: Dialect, hidden: &HiddenReads) {
+    let tokens = if hidden.is_empty() { Vec::new() } else { meaningful(sql, dialect) };
+    for token in tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName)) {
+        if let Some(inner) = hidden.get(&bare(token.text(sql))) {
+            value_use.add_reads(inner);
+        }
+    }
+}
+
+/// What the views, triggers and routines read that a database of MySQL has already, also through each other. All of a body counts:
+/// `DECLARE`, `IF`, `OPEN` and a call leave `ROW_COUNT()` as the statement before the call left it.
+fn reads_of_catalog(catalog: &TriggerCatalog, dialect: Dialect) -> HiddenReads {
+    let mut hidden = HiddenReads::new();
+    if dialect != Dialect::MySql {
+        return hidden;
+    }
+    let named = catalog.named.iter().chain(&catalog.triggers);
+    let texts = named.flat_map(|(name, bodies)| bodies.iter().map(move |body| (name, body)));
+    let texts: Vec<(&String, String)> = texts
+        .filter_map(|(name, body)| match body {
+            // As if it were a query.
+            RoutineBody::Sql(text) => Some((name, format!("SELECT {text}"))),
+            RoutineBody::Hidden => None,
+        })
+        .collect();
+    let mut uses: Vec<ValueUse> = texts.iter().map(|(_, sql)| use_of(sql, dialect)).collect();
+    loop {
+        let before = hidden.len();
+        for ((name, sql), value_use) in texts.iter().zip(&mut uses) {
+            add_named_reads(value_use, sql, dialect, &hidden);
+            if value_use.is_reader() {
+                hidden.entry((*name).clone()).or_default().add_reads(value_use);
+            }
+        }
+        if hidden.len() == before {
+            return hidden;
+        }
+    }
+}
+
+/// The use of each statement. What a view, a default value, a trigger or a routine of the script or of the catalog reads, a
+/// statement reads that names it or its table.
+fn uses_of(text: &str, statements: &[Statement], dialect: Dialect, mut hidden: HiddenReads) -> Vec<ValueUse> {
     let mut uses: Vec<ValueUse> = statements.iter().map(|statement| use_of(statement.sql(text), dialect)).collect();
     if dialect == Dialect::MySql {
         add_dynamic_reads(&mut uses, text, statements);
-        add_called_reads(&mut uses, text, statements, catalog);
     }
-    let mut hidden: HashMap<String, ValueUse> = HashMap::new();
     for (statement, value_use) in statements.iter().zip(&mut uses) {
         let sql = statement.sql(text);
-        if let Some((name, value_use)) = hidden_use(sql, dialect) {
-            hidden.insert(name, value_use);
-        } else if !hidden.is_empty() {
-            for token in meaningful(sql, dialect).iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName)) {
-                let Some(inner) = hidden.get(&bare(token.text(sql))) else { continue };
-                value_use.reads |= inner.reads;
-                if inner.totals == DirectRead::Called {
-                    value_use.totals = DirectRead::Called;
-                }
-                if inner.directly == DirectRead::Called {
-                    value_use.directly = DirectRead::Called;
-                }
-                if inner.row_count == DirectRead::Called {
-                    value_use.row_count = DirectRead::Called;
-                }
+        match hidden_use(sql, dialect) {
+            Some((name, value_use)) => {
+                hidden.insert(name, value_use);
             }
+            None => add_named_reads(value_use, sql, dialect, &hidden),
         }
     }
     uses
@@ -229,49 +279,12 @@ fn add_dynamic_reads(uses: &mut [ValueUse], text: &str, statements: &[Statement]
     for statement in statements {
         let sql = statement.sql(text);
         for token in Tokens::new(sql, dialect).filter(|token| matches!(token.kind, Kind::Text | Kind::QuotedName)) {
-            let inner = use_of(&format!("SELECT {}", token.text(sql).trim_matches(['\'', '"', '`'])), dialect);
-            dynamic.reads |= inner.reads;
-            if inner.directly == DirectRead::Called {
-                dynamic.directly = DirectRead::Called;
-            }
-            if inner.row_count == DirectRead::Called {
-                dynamic.row_count = DirectRead::Called;
-            }
+            dynamic.add_reads(&use_of(&format!("SELECT {}", token.text(sql).trim_matches(['\'', '"', '`'])), dialect));
         }
     }
     for (statement, value_use) in statements.iter().zip(uses) {
         if executes(statement) {
-            value_use.reads |= dynamic.reads;
-            value_use.directly = if dynamic.directly == DirectRead::Called { DirectRead::Called } else { value_use.directly };
-            value_use.row_count = if dynamic.row_count == DirectRead::Called { DirectRead::Called } else { value_use.row_count };
-        }
-    }
-}
-
-/// Adds what the first statement of a called procedure reads of the statement before the call. Later ones read what the procedure
-/// itself has done.
-fn add_called_reads(uses: &mut [ValueUse], text: &str, statements: &[Statement], catalog: &TriggerCatalog) {
-    if catalog.named.is_empty() {
-        return;
-    }
-    for (statement, value_use) in statements.iter().zip(uses) {
-        let sql = statement.sql(text);
-        let tokens = meaningful(sql, Dialect::MySql);
-        if !is(&tokens, sql, 0, "CALL") {
-            continue;
-        }
-        let names = tokens.iter().skip(1).take_while(|token| !token.is_symbol(sql, b'('));
-        let Some(name) = names.filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName)).last() else { continue };
-        for body in catalog.named.get(&bare(name.text(sql))).into_iter().flatten() {
-            let RoutineBody::Sql(body) = body else { continue };
-            let first = body.split(';').next().unwrap_or_default();
-            let inner = use_of(&format!("SELECT {first}"), Dialect::MySql);
-            if inner.directly == DirectRead::Called {
-                value_use.directly = DirectRead::Called;
-            }
-            if inner.row_count == DirectRead::Called {
-                value_use.row_count = DirectRead::Called;
-            }
+            value_use.add_reads(&dynamic);
         }
     }
 }
@@ -295,8 +308,7 @@ fn hidden_use(sql: &str, dialect: Dialect) -> Option<(String, ValueUse)> {
     let start = tokens.get(name + 1)?.start;
     // As if it were a query.
     let value_use = use_of(&format!("SELECT {}", sql.get(start..)?), dialect);
-    let called = [value_use.totals, value_use.directly, value_use.row_count].contains(&DirectRead::Called);
-    (value_use.reads || called).then(|| (bare(tokens[name].text(sql)), value_use))
+    value_use.is_reader().then(|| (bare(tokens[name].text(sql)), value_use))
 }
 
 /// Does a statement read what an earlier one returned or generated, such as `ROW_COUNT()` or `LAST_INSERT_ID()`?
@@ -322,7 +334,7 @@ pub fn fresh_session(text: &str, statements: &[Statement], dialect: Dialect) -> 
     if dialect != Dialect::Sqlite || !readers(dialect).are_named_in(text) {
         return FreshSession::NotNeeded;
     }
-    let uses = uses_of(text, statements, dialect, &TriggerCatalog::default());
+    let uses = uses_of(text, statements, dialect, HiddenReads::new());
     let (mut changed, mut generated, mut reads) = (false, false, false);
     for (at, value_use) in uses.iter().enumerate() {
         let directly = value_use.directly == DirectRead::Called;
@@ -351,10 +363,11 @@ fn sequences(sql: &str, tokens: &[Token]) -> Vec<String> {
 /// If a statement names the sequence that it takes a value from, and a later one names it too, that one is certain.
 /// Otherwise it is the first that may have generated a value, because an `INSERT` does not show whether it does.
 pub fn sources(text: &str, statements: &[Statement], dialect: Dialect, catalog: &TriggerCatalog) -> Vec<Option<usize>> {
-    if !readers(dialect).are_named_in(text) && catalog.named.is_empty() {
+    let hidden = reads_of_catalog(catalog, dialect);
+    if !readers(dialect).are_named_in(text) && hidden.is_empty() {
         return vec![None; statements.len()];
     }
-    let uses = uses_of(text, statements, dialect, catalog);
+    let uses = uses_of(text, statements, dialect, hidden);
     let first = uses.iter().position(|value_use| value_use.generates);
     // The last statement that has certainly generated a value of a sequence.
     let mut generated: HashMap<&str, usize> = HashMap::new();
@@ -399,10 +412,11 @@ fn is_reader(name: &str, dialect: Dialect) -> bool {
 /// nearest one that may have generated the value that it reads. `None` if it reads nothing of that kind.
 pub fn follows(text: &str, statements: &[Statement], dialect: Dialect, catalog: &TriggerCatalog) -> Vec<Option<usize>> {
     // What runs in several transactions of PostgreSQL cannot have one checkpoint.
-    if dialect == Dialect::Postgres || (!readers(dialect).are_named_in(text) && catalog.named.is_empty()) {
+    let hidden = reads_of_catalog(catalog, dialect);
+    if dialect == Dialect::Postgres || (!readers(dialect).are_named_in(text) && hidden.is_empty()) {
         return vec![None; statements.len()];
     }
-    let uses = uses_of(text, statements, dialect, catalog);
+    let uses = uses_of(text, statements, dialect, hidden);
     if dialect == Dialect::Sqlite {
         return (0..uses.len()).map(|at| sqlite_source(&uses, at)).collect();
     }

@@ -437,8 +437,9 @@ impl Backend for MySql<'_> {
         Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
     }
 
-    fn routines_sql(&self, names: &[&str]) -> Option<String> {
-        Some(trigger_list::routines_sql(&self.history_dialect().literals(names)))
+    fn routines_sql(&self, names: &[&str], near: &[&str]) -> Option<String> {
+        let literals = |names: &[&str]| self.history_dialect().literals(names);
+        Some(trigger_list::routines_sql(&literals(names), &literals(near)))
     }
 
     async fn refuse_open_transaction(&mut self) -> Result<(), BackendError> {
@@ -607,8 +608,11 @@ impl Backend for MySql<'_> {
             let shows = |number: usize| (shows_each && number > first).then(|| warnings::SHOW.to_owned());
             let end = chunk.end;
             message.add_statements_with(unit_run, chunk, shows);
-            let last = unit_run.statements[..end].last().map_or("", |last| last.sql(unit_run.text));
-            message.append(warnings::after(last));
+            // The next chunk may read what this one has left.
+            if shows_each || end == unit_run.unit.statements.end {
+                let last = unit_run.statements[..end].last().map_or("", |last| last.sql(unit_run.text));
+                message.append(warnings::after(last));
+            }
             if let (completed, Some(error)) = self.run_script(&message.sql).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));

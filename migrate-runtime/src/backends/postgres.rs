@@ -476,7 +476,7 @@ impl Backend for Postgres<'_> {
         Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
     }
 
-    fn routines_sql(&self, names: &[&str]) -> Option<String> {
+    fn routines_sql(&self, names: &[&str], _near: &[&str]) -> Option<String> {
         Some(trigger_list::routines_sql(&self.history_dialect().literals(names)))
     }
 

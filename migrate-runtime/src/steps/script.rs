@@ -92,13 +92,11 @@ async fn run_segment(
         last: segment.last,
         session_effect: prepared.plan.session_effect(),
         effects: &prepared.plan.effects,
+        sources: &prepared.plan.sources,
         custom_settings: &prepared.custom_settings,
         mentions: prepared.mentions,
         expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
-        sequence_values: match segment.unit.statements.end.checked_sub(1) {
-            Some(last) if prepared.plan.keeps_sequences_after(last) => SequenceValues::Kept,
-            _ => SequenceValues::Forgotten,
-        },
+        sequence_values: sequence_values(prepared, segment),
     };
     let mut tries = 0;
     loop {
@@ -124,6 +122,13 @@ async fn run_segment(
         if tokio::time::timeout(delay, runner.options.stop.requested()).await.is_ok() {
             return Err(runner.stop_early(prepared, done).await);
         }
+    }
+}
+
+fn sequence_values(prepared: &PreparedStep<'_>, segment: &Segment) -> SequenceValues {
+    match segment.unit.statements.end.checked_sub(1) {
+        Some(last) if prepared.plan.keeps_sequences_after(last) => SequenceValues::Kept,
+        _ => SequenceValues::Forgotten,
     }
 }
 

@@ -17,20 +17,23 @@ macro_rules! target {
     };
 }
 
-/// What a statement may read of the one before it, and would find changed by [`SHOW`].
+/// What a statement may read of the one before it, and would find changed by [`SHOW`]; also where it is only a name.
 const DISTURBED: [&[u8]; 4] = [b"ROW_COUNT", b"FOUND_ROWS", b"DIAGNOSTICS", b"warning_count"];
 
-/// The first words of statements that run no SQL which their text does not show, other than in triggers, whose statements have
-/// results of their own.
+/// The first words of statements whose warnings are asked for before the next one. Others return rows or run SQL that is a value.
 const PLAIN: [&str; 9] = ["SET", "INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP", "TRUNCATE"];
 
 /// Whether the warnings can be asked for between the statements of a unit.
 pub fn may_ask_between(unit_run: &UnitRun<'_>) -> bool {
-    unit_run.numbered_statements().all(|(_, statement)| {
+    unit_run.numbered_statements().all(|(number, statement)| {
+        // Also in a routine, a trigger or a view.
+        let reads_result = unit_run.sources.get(number).is_none_or(Option::is_some);
         let sql = statement.sql(unit_run.text);
         let has = |word: &&[u8]| sql.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
         let first = Tokens::new(sql, Dialect::MySql).find(|token| !token.is_blank());
-        first.is_some_and(|first| PLAIN.iter().any(|word| first.is_word(sql, word))) && !DISTURBED.iter().any(has)
+        first.is_some_and(|first| PLAIN.iter().any(|word| first.is_word(sql, word)))
+            && !DISTURBED.iter().any(has)
+            && !reads_result
     })
 }
 
