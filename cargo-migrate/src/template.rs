@@ -459,8 +459,8 @@ fn identifier(name: &str, quote: char) -> String {
     name.split('.').map(quoted).collect::<Vec<_>>().join(".")
 }
 
-/// Words that at least one of the databases does not accept as the name of a table or a column without quotes. Sources: PostgreSQL 15 manual, appendix C;
-/// MariaDB knowledge base, "Reserved Words"; MySQL 8.4 manual 11.3; SQLite, "SQLite Keywords".
+/// Words that at least one of the databases does not accept as the name of a table or a column without quotes. Sources: PostgreSQL 15
+/// manual, appendix C; MariaDB knowledge base, "Reserved Words"; MySQL 8.4 manual 11.3; SQLite, "SQLite Keywords".
 const RESERVED: [&str; 317] = [
     "accessible",
     "add",

@@ -119,12 +119,16 @@ pub async fn run_targets(
 
 /// Reports that there is nothing to do, if exactly the migrations of all services are applied, without parsing them. False if that
 /// is not so, or not certain: then a run finds out what there is to do.
-pub async fn run_if_current(context: &Context<'_>) -> bool {
-    let Some(services) = context.source.summarized() else { return false };
+///
+/// # Errors
+/// When a database cannot be reached: a run would wait for it a second time.
+pub async fn run_if_current(context: &Context<'_>) -> Result<bool, CommandError> {
+    let Some(services) = context.source.summarized() else { return Ok(false) };
     for service in &services {
-        let is_current = Migrator::has_applied(&service.url, &service.settings, service.summary).await;
-        if !is_current.unwrap_or(false) {
-            return false;
+        match Migrator::has_applied(&service.url, &service.settings, service.summary).await {
+            Ok(true) => {}
+            Err(error) if error.kind() == ErrorKind::Connection => return Err(error.into()),
+            Ok(false) | Err(_) => return Ok(false),
         }
     }
     let nothing = RunReport::default();
@@ -136,7 +140,7 @@ pub async fn run_if_current(context: &Context<'_>) -> bool {
     if context.output.is_json() {
         context.output.json(&json!({ "services": done }));
     }
-    true
+    Ok(true)
 }
 
 /// The status of a service. If its SQLite file does not exist yet, this is the status of an empty database, because `up`

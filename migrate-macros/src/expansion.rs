@@ -7,7 +7,7 @@ use migrate_model::files::check::{self, CheckOptions};
 use migrate_model::files::folder::Folder;
 use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
-use migrate_model::plural::count_of;
+use migrate_model::plural::and_more;
 use migrate_model::render;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -77,10 +77,7 @@ fn error_message(service: &str, findings: &[Finding]) -> String {
     };
     let mut errors = findings.iter().filter(|finding| finding.is_error());
     let first = errors.next().map(|error| format!(": error[{}] {}", error.code, error.one_line())).unwrap_or_default();
-    let more = match errors.count() {
-        0 => String::new(),
-        more => format!(" (and {})", count_of(more, "more error")),
-    };
+    let more = and_more(errors.count(), "error");
     let all = render::findings(findings, false);
     format!("cannot embed the migrations of `{service}`{first}{more}\n\n{all}{allow}\n")
 }

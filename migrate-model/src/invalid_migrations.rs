@@ -1,7 +1,7 @@
 //! The error of a migration set that cannot be created, because its files are invalid.
 
 use crate::finding::Finding;
-use crate::plural::count_of;
+use crate::plural::and_more;
 use std::error::Error;
 use std::fmt;
 
@@ -44,11 +44,7 @@ impl fmt::Display for InvalidMigrations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut errors = self.findings.iter().filter(|finding| finding.is_error());
         let Some(first) = errors.next() else { return f.write_str("the migrations are invalid") };
-        f.write_str(&first.one_line())?;
-        match errors.count() {
-            0 => Ok(()),
-            more => write!(f, " (and {})", count_of(more, "more error")),
-        }
+        write!(f, "{}{}", first.one_line(), and_more(errors.count(), "error"))
     }
 }
 

@@ -86,7 +86,13 @@ impl MigrationSet {
         let before = self.settings();
         let is_same_reading = settings.dialect == before.dialect && settings.run.session == before.run.session;
         if is_same_reading {
-            let form = SetData::Loaded { settings, migrations: Arc::clone(self.shared_migrations()) };
+            let form = match &self.form {
+                SetData::Loaded { migrations, .. } => SetData::Loaded { settings, migrations: Arc::clone(migrations) },
+                // What was not decoded need not be.
+                SetData::Embedded { packed, migrations, .. } => {
+                    SetData::Embedded { packed: *packed, settings: settings.into(), migrations: migrations.clone() }
+                }
+            };
             return Ok(MigrationSet { form, summary: self.summary, findings: self.findings.clone() });
         }
         let (reading, mut findings) = (settings.reading(), Vec::new());

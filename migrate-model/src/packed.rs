@@ -39,7 +39,7 @@ pub fn pack(settings: &SetSettings, migrations: &[Migration]) -> (String, Vec<u8
 }
 
 /// The output of `pack`.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Packed {
     text: &'static str,
     index: &'static [u8],

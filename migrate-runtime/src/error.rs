@@ -7,7 +7,7 @@ use migrate_model::divergence::Divergence;
 use migrate_model::finding::Finding;
 use migrate_model::invalid_migrations::InvalidMigrations;
 use migrate_model::place::Place;
-use migrate_model::plural::count_of;
+use migrate_model::plural::and_more;
 use std::fmt;
 
 /// The kind of an error, for programs.
@@ -183,15 +183,15 @@ impl Error {
 /// One line: what happened, and where. [`report`](Error::report) has the rest.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { finding, divergences, problems, .. } = &*self.inner;
-        f.write_str(&finding.one_line())?;
-        if let Some(Divergence { finding: first, .. }) = divergences.first() {
+        let mut errors = self.related().filter(|finding| finding.is_error());
+        f.write_str(&self.inner.finding.one_line())?;
+        // The finding of a mismatch does not say what differs.
+        if !self.inner.divergences.is_empty()
+            && let Some(first) = errors.next()
+        {
             write!(f, ": {}", first.one_line())?;
         }
-        match divergences.len().saturating_sub(1) + problems.iter().filter(|problem| problem.is_error()).count() {
-            0 => Ok(()),
-            more => write!(f, " (and {})", count_of(more, "more error")),
-        }
+        f.write_str(&and_more(errors.count(), "error"))
     }
 }
 

@@ -166,8 +166,9 @@ impl Migrator {
         self
     }
 
-    /// The locking strategy. [`LockStrategy::None`] disables locking, for tests that share nothing. By default, `migrate.toml` decides; without a setting, a session-level lock, or a lease where that
-    /// does not exclude other processes (PgBouncer, Galera, CockroachDB and others; they are detected).
+    /// The locking strategy. By default, `migrate.toml` decides; without a setting, a session-level lock, or a lease where that does
+    /// not exclude other processes (PgBouncer, Galera, CockroachDB and others; they are detected). [`LockStrategy::None`] disables
+    /// locking, for tests that share nothing.
     #[must_use]
     pub fn lock(mut self, strategy: LockStrategy) -> Self {
         self.options.locking.strategy = strategy;

@@ -28,7 +28,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         (None, Some(steps)) => Target::Up(steps),
         (None, None) => Target::Latest,
     };
-    if target == Target::Latest && !arguments.run_arguments.dry_run && run_if_current(context).await {
+    if target == Target::Latest && !arguments.run_arguments.dry_run && run_if_current(context).await? {
         return Ok(Exit::Done);
     }
     let services = context.source.services()?;
