@@ -163,9 +163,9 @@ start_mariadb() {
   user=$(account mysql)
   port=$(free_port)
   share=$mariadb_root/usr/share/mariadb
-  mkdir -p "$data/data"
+  mkdir -p "$data/data" "$data/tmp"
   if [ "$(id -u)" = 0 ]; then chown -R "$user" "$data"; fi
-  options=(--no-defaults --user="$user" --datadir="$data/data" --lc-messages-dir="$share" --character-sets-dir="$share/charsets"
+  options=(--no-defaults --user="$user" --datadir="$data/data" --tmpdir="$data/tmp" --lc-messages-dir="$share" --character-sets-dir="$share/charsets"
     --plugin-dir="$mariadb_root/usr/lib/mysql/plugin")
   create_system_tables "${options[@]}"
   setsid nohup "$mariadb_loader" --library-path "$mariadb_libraries" "$mariadb_root/usr/sbin/mariadbd" "${options[@]}" \

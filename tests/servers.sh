@@ -166,10 +166,10 @@ start_galera() {
   done
   for node in 0 1 2; do
     local data=$dir/galera/$node
-    mkdir -p "$data"
+    mkdir -p "$data/tmp"
     if [ "$user" = mysql ]; then chown -R mysql: "$dir/galera"; fi
-    mariadb-install-db --no-defaults --datadir="$data/data" --auth-root-authentication-method=normal --user="$user" >"$dir/galera-$node.install.log" 2>&1
-    setsid nohup "$(mariadb_server)" --no-defaults --user="$user" --datadir="$data/data" --socket="$data/socket" --pid-file="$data/pid" \
+    TMPDIR=$data/tmp mariadb-install-db --no-defaults --datadir="$data/data" --auth-root-authentication-method=normal --user="$user" >"$dir/galera-$node.install.log" 2>&1
+    setsid nohup "$(mariadb_server)" --no-defaults --user="$user" --datadir="$data/data" --tmpdir="$data/tmp" --socket="$data/socket" --pid-file="$data/pid" \
       --bind-address=127.0.0.1 --port="${ports[$node]}" --max-connections=300 --innodb-buffer-pool-size=32M --innodb-flush-log-at-trx-commit=2 \
       --binlog-format=ROW --innodb-autoinc-lock-mode=2 --wsrep-on=ON --wsrep-provider="$library" --wsrep-cluster-name=tests \
       --wsrep-cluster-address="gcomm://$members" --wsrep-node-name="node$node" --wsrep-node-address=127.0.0.1 \
@@ -193,11 +193,12 @@ start_mariadb() {
   local port data=$dir/mariadb
   port=$(free_port)
   echo "$port" >"$dir/mariadb.port"
-  mkdir -p "$data"
+  # A server deletes the temporary tables of other servers in its temporary folder when it starts.
+  mkdir -p "$data/tmp"
   local user
   user=$(id -un)
-  if [ "$user" = root ]; then user=mysql; chown mysql: "$data"; fi
-  mariadb-install-db --no-defaults --datadir="$data/data" --auth-root-authentication-method=normal --user="$user" >"$dir/install-db.log" 2>&1
+  if [ "$user" = root ]; then user=mysql; chown mysql: "$data" "$data/tmp"; fi
+  TMPDIR=$data/tmp mariadb-install-db --no-defaults --datadir="$data/data" --auth-root-authentication-method=normal --user="$user" >"$dir/install-db.log" 2>&1
   run_mariadb
   grant "$data/socket"
   echo "export MIGRATE_TEST_MARIADB=mysql://migrate:secret@127.0.0.1:$port/mysql"
@@ -214,7 +215,7 @@ run_mariadb() {
     tls_files "$data" "$user"
     tls=(--ssl-cert="$data/server.crt" --ssl-key="$data/server.key")
   fi
-  setsid nohup "$server" --no-defaults --user="$user" --datadir="$data/data" --socket="$data/socket" --pid-file="$data/pid" \
+  setsid nohup "$server" --no-defaults --user="$user" --datadir="$data/data" --tmpdir="$data/tmp" --socket="$data/socket" --pid-file="$data/pid" \
     --bind-address=127.0.0.1 --port="$port" --max-connections=300 --innodb-flush-log-at-trx-commit=$flush --innodb-buffer-pool-size=64M \
     "${tls[@]}" \
     >"$data/log" 2>&1 </dev/null &

@@ -5,6 +5,7 @@
 use crate::backend_error::BackendError;
 use crate::connection::ANSWER_TIMEOUT;
 use crate::connection::TextRow;
+use crate::early_start::StartRecord;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
@@ -168,6 +169,11 @@ pub trait Backend: Send {
         None
     }
 
+    /// Whether the start of the next step can be recorded in the transaction that records the end of a step.
+    fn records_next_start(&self) -> bool {
+        false
+    }
+
     /// Runs a unit and writes the change in one transaction: after `Ok` both are committed, after an error neither is. Only
     /// [`UnitError::ConnectionLost`] leaves that open.
     ///
@@ -177,7 +183,7 @@ pub trait Backend: Send {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError>;
+    ) -> Result<StartRecord, UnitError>;
 
     /// Runs a unit without a transaction, then writes the change in a transaction of its own.
     ///
@@ -188,7 +194,7 @@ pub trait Backend: Send {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError>;
+    ) -> Result<StartRecord, UnitError>;
 
     /// Runs a statement that only changes a setting of this session. It needs no lock and has no checkpoint.
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError>;
@@ -394,6 +400,8 @@ pub struct UnitRun<'a> {
     pub expected: Expected<'a>,
     /// What becomes of the values that sequences have in the session, when the checkpoint of the unit is written.
     pub sequence_values: SequenceValues,
+    /// The start of the next step, to be recorded in the same transaction as the end of this one.
+    pub next_start: Option<&'a HistoryChange<'a>>,
 }
 
 /// What becomes of the values that sequences have in the session, such as `lastval()`.

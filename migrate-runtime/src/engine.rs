@@ -6,6 +6,7 @@ use crate::backend::{Backend, ConnectionState, RenewedSession};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::completeness::{self, Completeness};
+use crate::early_start::{EarlyStart, StartRecord};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
 use crate::first_run::{self, RecordedHistory};
@@ -302,7 +303,7 @@ async fn plan_and_run(
             complete_tables(backend, history_sql, &recorded, &[]).await?;
         }
         for migration in &interrupted {
-            record_recovery(backend, history_sql, &mut history, migration).await?;
+            record_recovery(backend, history_sql, set, &mut history, migration).await?;
         }
         let snapshot = history.clone();
         let others = required_histories(backend, history_sql, set).await?;
@@ -546,14 +547,15 @@ fn needs_session(message: String, place: Place, help: &str) -> Error {
 async fn record_recovery(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
+    set: &MigrationSet,
     history: &mut History,
     interrupted: &InterruptedMigration,
 ) -> Result<(), Error> {
-    let Some((change, record)) = history_changes::recovered(history, interrupted) else { return Ok(()) };
+    let Some(change) = history_changes::recovered(history, interrupted, set) else { return Ok(()) };
     tracing::info!(version = %interrupted.key, evidence = interrupted.evidence, "resuming an interrupted migration");
     let written = backend.write(history_sql, &change).await;
     written.map_err(|error| error.into_history_error("cannot write the history"))?;
-    history.upsert(record);
+    interrupted.apply(history, set);
     Ok(())
 }
 
@@ -598,24 +600,24 @@ async fn run_steps(
         options.emit(&Event::Planned { steps: plan.steps.len() });
     }
     let mut absent = AbsentNames::default();
+    let mut early: Option<EarlyStart<'_>> = None;
     for (at, step) in plan.steps.iter().enumerate() {
+        let since = Instant::now();
+        let mut turn = Turn { backend: &mut *backend, history_sql, history: &mut *history, since, early: early.take() };
         if options.stop.is_requested() {
             let left = plan.steps.len() - at;
-            return Err(report.add_to(stopped(&format!("with {left} of {} migrations left", plan.steps.len()))));
+            let error = stopped(&format!("with {left} of {} migrations left", plan.steps.len()));
+            return Err(report.add_to(turn.withdrawn(error).await));
         }
         let (number, of) = (earlier + at + 1, earlier + plan.steps.len());
         options.emit(&Event::Started { title: &step.title, direction: step.direction, number, of });
-        let since = Instant::now();
-        let triggers = checked_triggers(backend, history_sql, set, &plan.steps[at..], &mut absent).await;
-        let triggers = triggers.map_err(|error| report.add_to(error))?;
-        let reading = set.settings().reading().with_triggers(&triggers);
-        let runner = StepRunner { backend: &mut *backend, history_sql, step, reading, history: &mut *history, options, since };
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
-        let session = match runner.run().instrument(span).await {
+        let session = match turn.run(set, &plan.steps[at..], &mut absent, options).instrument(span).await {
             Ok(session) => session,
             Err(StepError::HistoryChanged) => return Ok(Outcome::PlanAgain),
             Err(StepError::Failed(error)) => return Err(report.add_to(error)),
         };
+        early = turn.early;
         report.done.push(completed(step, since.elapsed(), options));
         absent.forget_defined(step.script());
         let is_last = at + 1 == plan.steps.len();
@@ -630,6 +632,64 @@ async fn run_steps(
         }
     }
     Ok(Outcome::Finished)
+}
+
+/// One step of a run: what it finds, and what it leaves for the next.
+struct Turn<'t, 'p> {
+    backend: &'t mut dyn Backend,
+    history_sql: &'t HistorySql,
+    history: &'t mut History,
+    /// When the step started.
+    since: Instant,
+    /// The start of the step, if it was recorded with the end of the step before; afterwards, that of the next one.
+    early: Option<EarlyStart<'p>>,
+}
+
+impl<'p> Turn<'_, 'p> {
+    /// Carries out the first of these steps.
+    async fn run(
+        &mut self,
+        set: &MigrationSet,
+        steps: &'p [Step<'p>],
+        absent: &mut AbsentNames,
+        options: &RunOptions,
+    ) -> Result<StepSession, StepError> {
+        let Some((step, others)) = steps.split_first() else { return Ok(StepSession::Clean) };
+        let triggers = match checked_triggers(self.backend, self.history_sql, set, steps, absent).await {
+            Ok(triggers) => triggers,
+            Err(error) => return Err(self.withdrawn(error).await.into()),
+        };
+        let plain = set.settings().reading();
+        // With triggers, what the catalog is asked before the first statement may be another question. Then the start is recorded
+        // again.
+        let early = self.early.take().filter(|_| triggers == TriggerCatalog::default());
+        let next = others.first();
+        let next = next.and_then(|next| EarlyStart::of_step(self.backend, self.history_sql, next, plain, self.history));
+        let runner = StepRunner {
+            backend: &mut *self.backend,
+            history_sql: self.history_sql,
+            step,
+            reading: plain.with_triggers(&triggers),
+            history: &mut *self.history,
+            options,
+            since: self.since,
+            early,
+            next: next.as_ref(),
+        };
+        let outcome = runner.run().await?;
+        self.early = next.filter(|_| outcome.next == StartRecord::Written);
+        Ok(outcome.session)
+    }
+
+    /// The error before the step, after its start is withdrawn if it was recorded with the end of the step before.
+    async fn withdrawn(&mut self, error: Error) -> Error {
+        let Some(early) = self.early.take() else { return error };
+        let message = error.message().to_owned();
+        match early.withdraw(self.backend, self.history_sql, self.history, &message).await {
+            Ok(()) => error,
+            Err(failure) => failure.note_unrecorded(error),
+        }
+    }
 }
 
 /// Says that a step is done, after this time.

@@ -102,12 +102,14 @@ pub enum HistoryChange<'a> {
         /// The direction, and the text of the script that the next run resumes.
         script: Option<(Direction, &'a str)>,
     },
-    /// An operator has undone a partially applied migration, or the part of its revert that ran.
+    /// Nothing is left of a partially applied migration, or of its revert: an operator has undone it, or it had not started.
     GivenUp {
         /// The version as its record spells it.
         version: &'a str,
         /// What its record becomes.
         restored: Restored<'a>,
+        /// Who found out.
+        by: ResolvedBy<'a>,
     },
     /// The summary is written again, because it was not that of the records.
     Summarized {

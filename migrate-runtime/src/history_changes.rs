@@ -10,7 +10,7 @@ use crate::history_change::{
 };
 use crate::history_sql::HistorySql;
 use crate::migrator::Resolution;
-use crate::recovery::InterruptedMigration;
+use crate::recovery::{InterruptedMigration, up_statements};
 use migrate_model::checksum::Checksum;
 use migrate_model::directives::Phase;
 use migrate_model::history::{History, Record, RecordState};
@@ -142,6 +142,11 @@ impl<'s> StepChanges<'s> {
         history.upsert(self.record.with_progress(state, done));
     }
 
+    /// Changes a history as an up step does that was started, and of which nothing is left.
+    pub fn apply_withdrawn(&self, history: &mut History) {
+        history.remove(&self.record.key);
+    }
+
     /// Changes a history as the finished step does.
     pub fn apply_finished(self, history: &mut History) {
         match self.step.direction {
@@ -271,18 +276,21 @@ pub fn records_accepted<'a>(history: &'a History, lost: &'a [String]) -> History
     HistoryChange::RecordsAccepted { summary: summary_of(history), lost }
 }
 
-/// What was found out about an interrupted migration, if it could be; and the record with it.
-pub fn recovered<'a>(history: &'a History, interrupted: &'a InterruptedMigration) -> Option<(HistoryChange<'a>, Record)> {
+/// What was found out about an interrupted migration, if it could be. One that had not started is as if it had not been started.
+pub fn recovered<'a>(
+    history: &'a History,
+    interrupted: &'a InterruptedMigration,
+    set: &MigrationSet,
+) -> Option<HistoryChange<'a>> {
     let record = history.get(&interrupted.key)?;
     let recovered = interrupted.recovered?;
-    let change = HistoryChange::Resolved {
-        version: record.key.as_str(),
-        state: recovered.state,
-        done: recovered.done,
-        by: ResolvedBy::Catalogue(&interrupted.evidence),
-        script: None,
-    };
-    Some((change, interrupted.applied_to(record)))
+    let (version, by) = (record.key.as_str(), ResolvedBy::Catalogue(&interrupted.evidence));
+    if interrupted.had_not_started(record) {
+        let direction = if record.state.is_revert() { Direction::Down } else { Direction::Up };
+        let restored = restored(history, record, direction, up_statements(set, record));
+        return Some(HistoryChange::GivenUp { version, restored, by });
+    }
+    Some(HistoryChange::Resolved { version, state: recovered.state, done: recovered.done, by, script: None })
 }
 
 /// Why an operator's statement about a migration cannot be recorded.
@@ -365,7 +373,7 @@ pub fn resolved<'h>(
         Resolution::MarkNotApplied => {
             let statements = migration.map(|migration| migration.up.statements.len());
             let restored = restored(history, record, direction, statements);
-            Ok(HistoryChange::GivenUp { version: record.key.as_str(), restored })
+            Ok(HistoryChange::GivenUp { version: record.key.as_str(), restored, by: ResolvedBy::Operator })
         }
     }
 }

@@ -96,6 +96,8 @@ pub struct HistoryDialect {
     pub as_text: fn(&str) -> String,
     /// Texts, one after the other.
     pub joined: fn(&[String]) -> String,
+    /// What stands between the columns of a query without tables and its condition.
+    pub from_nothing: &'static str,
     /// Whole seconds between two moments, as text.
     pub seconds_between: fn(from: &str, to: &str) -> String,
     /// A moment that is later by so much.

@@ -48,6 +48,7 @@ mod connection_parameters;
 pub mod database;
 mod database_source;
 mod database_url;
+mod early_start;
 mod endpoint;
 mod engine;
 mod error;

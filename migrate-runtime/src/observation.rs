@@ -1,8 +1,9 @@
 //! What the catalog shows before a statement that commits itself. If its outcome must be found out after an interruption, only
 //! what was not there before proves that it took effect.
 
-use crate::backend::{Presence, UnitError};
+use crate::backend::{Backend, Presence, UnitError};
 use crate::history_change::{Catalog, Observation};
+use crate::history_sql::HistorySql;
 use crate::step::{PreparedStep, StepError, StepRunner};
 use migrate_model::effect::{self, Effect, Effects, Object, Verb};
 use migrate_model::script::Script;
@@ -90,11 +91,9 @@ impl Observations {
                     segments.push(effects.filter(|effects| !effects.is_empty()).map(|effects| {
                         // Before the start, a query of its own costs less than an expression in the transaction.
                         let is_own_query = names_change || sets_role || segments.is_empty() && !after_settings;
-                        match if is_own_query { None } else { digits_sql(runner, &effects) } {
-                            Some(digits) => {
-                                let unaffected = unaffected(&effects);
-                                Asking::WithCheckpoint(Observation { done, catalog: Catalog::Digits(digits), unaffected })
-                            }
+                        let joined = if is_own_query { None } else { joined(runner.backend, runner.history_sql, &effects, done) };
+                        match joined {
+                            Some(observation) => Asking::WithCheckpoint(observation),
                             None => Asking::Before { effects, done, after_settings },
                         }
                     }));
@@ -164,9 +163,23 @@ fn of(done: usize, catalog: Catalog) -> Observation {
     Observation { done, catalog, unaffected: String::new() }
 }
 
-/// The presence of each object as SQL that cannot fail; `None` if there is none.
-fn digits_sql(runner: &StepRunner<'_, '_>, effects: &[Effect]) -> Option<Vec<String>> {
-    effects.iter().map(|effect| runner.backend.presence_sql(runner.history_sql, &effect.object)).collect()
+/// An observation that the transaction makes which records it, by SQL that cannot fail; `None` if there is none.
+fn joined(backend: &dyn Backend, history_sql: &HistorySql, effects: &[Effect], done: usize) -> Option<Observation> {
+    let digits: Option<Vec<String>> = effects.iter().map(|effect| backend.presence_sql(history_sql, &effect.object)).collect();
+    Some(Observation { done, catalog: Catalog::Digits(digits?), unaffected: unaffected(effects) })
+}
+
+/// The observation for a start that is recorded before the step is its turn. `None` if it cannot be part of that transaction, or
+/// if the catalog does not show later whether the first statement has run.
+pub fn before_first(
+    backend: &dyn Backend,
+    history_sql: &HistorySql,
+    first: &ScriptPart,
+    script: &Script,
+    reading: Reading<'_>,
+) -> Option<Observation> {
+    let effects = watched_effects(first, script, reading).filter(|effects| !effects.is_empty())?;
+    joined(backend, history_sql, &effects, 0)
 }
 
 /// What the record of the start says.

@@ -39,13 +39,33 @@ pub struct RecoveredState {
 }
 
 impl InterruptedMigration {
-    /// The record with what was found out.
-    pub fn applied_to(&self, record: &Record) -> Record {
+    /// Whether none of its statements has taken effect, nor had before the run that was interrupted.
+    pub fn had_not_started(&self, record: &Record) -> bool {
+        record.statements_done == 0 && self.recovered.is_some_and(|recovered| recovered.done == 0)
+    }
+
+    /// Changes a history to what was found out. A migration that had not started is in the state in which it was before. `set` has
+    /// the statements of its up migration.
+    pub fn apply(&self, history: &mut History, set: &MigrationSet) {
+        let Some(record) = history.get(&self.key).cloned() else { return };
         match self.recovered {
-            Some(RecoveredState { state, done }) => record.with_progress(state, done),
-            None => record.clone(),
+            Some(_) if self.had_not_started(&record) && !record.state.is_revert() => history.remove(&record.key),
+            Some(_) if self.had_not_started(&record) => {
+                let statements = up_statements(set, &record).unwrap_or(record.statements);
+                let mut applied = record.with_progress(RecordState::Applied, statements);
+                applied.statements = statements;
+                history.upsert(applied);
+            }
+            Some(RecoveredState { state, done }) => history.upsert(record.with_progress(state, done)),
+            None => {}
         }
     }
+}
+
+/// How many statements the up migration of a record has; `None` without its file.
+pub fn up_statements(set: &MigrationSet, record: &Record) -> Option<usize> {
+    let migration = record.key.version().and_then(|version| set.get(version));
+    migration.map(|migration| migration.up.statements.len())
 }
 
 /// Inspects all migrations of a history and of this set that were started and did not end, and all such reverts. Reads only.

@@ -58,9 +58,7 @@ impl StatusReport {
     ) -> Self {
         let mut recovered = history.clone();
         for migration in &interrupted {
-            if let Some(record) = history.get(&migration.key) {
-                recovered.upsert(migration.applied_to(record));
-            }
+            migration.apply(&mut recovered, &set);
         }
         StatusReport {
             set,

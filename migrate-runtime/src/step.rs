@@ -6,6 +6,7 @@
 use crate::backend::{Backend, Expected, Remains, UnitError};
 use crate::backend_error::BackendError;
 use crate::codes;
+use crate::early_start::{EarlyStart, StartRecord};
 use crate::error::{Error, ErrorKind};
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_changes::{self, Recording, StepChanges};
@@ -47,6 +48,19 @@ pub struct StepRunner<'r, 'p> {
     pub options: &'r RunOptions,
     /// When the step started.
     pub since: Instant,
+    /// Its start, if it was recorded with the end of the step before it, and the step fires no triggers.
+    pub early: Option<EarlyStart<'p>>,
+    /// The start of the step after this one, if it can be recorded with the end of this one.
+    pub next: Option<&'r EarlyStart<'p>>,
+}
+
+/// How a step has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepOutcome {
+    /// What it has left of its session.
+    pub session: StepSession,
+    /// Whether the start of the next step is recorded.
+    pub next: StartRecord,
 }
 
 /// What a step has left of its session.
@@ -126,22 +140,28 @@ pub async fn asked_effects(runner: &mut StepRunner<'_, '_>, prepared: &PreparedS
 
 impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     /// Carries the step out and records it.
-    pub async fn run(mut self) -> Result<StepSession, StepError> {
+    pub async fn run(mut self) -> Result<StepOutcome, StepError> {
+        let is_started = self.early.is_some();
         let prepared = self.prepare().await?;
         self.refuse_custom_settings(&prepared).await?;
+        let mut next = StartRecord::Missing;
         if prepared.plan.has_segments() {
-            if !prepared.plan.atomic {
+            if !prepared.plan.atomic && !is_started {
                 self.start(&prepared).await?;
             }
             self.freshen_session(&prepared).await?;
-            script::run(&mut self, &prepared).await?;
+            next = script::run(&mut self, &prepared).await?;
         } else {
             script::run(&mut self, &prepared).await?;
             let change = prepared.changes.finished(Elapsed::Measured(self.since.elapsed()));
             let written = self.backend.write(self.history_sql, &change).await;
             written.map_err(|error| error.into_history_error("cannot write the history"))?;
         }
-        self.finish(prepared).await
+        let session = self.finish(prepared).await?;
+        if let Some(early) = self.next.filter(|_| next == StartRecord::Written) {
+            early.apply(self.history);
+        }
+        Ok(StepOutcome { session, next })
     }
 
     /// No catalog lists custom settings, and none can be unset: a script must not read one that the application has set.
@@ -181,13 +201,18 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
             let timeout = script.directives.timeout.unwrap_or(self.options.timeout);
             self.check_gates(&script, timeout).await?;
         }
-        let plan = plan_script(&script, self.reading, self.step.done);
+        let (plan, mentions) = match self.early.take() {
+            Some(early) => early.into_plan(),
+            None => (
+                plan_script(&script, self.reading, self.step.done),
+                Mentions::of_script(&script.text, &script.statements, self.backend.dialect()),
+            ),
+        };
         let recording = if plan.atomic || !plan.has_segments() { Recording::AtEnd } else { Recording::FromStart };
         let changes = StepChanges::new(self.step, &script, recording, self.history);
         let directives = &script.directives;
         let lock_timeout = directives.lock_timeout.or(self.options.lock_timeout);
         let timeout = directives.timeout.unwrap_or(self.options.timeout);
-        let mentions = Mentions::of_script(&script.text, &script.statements, self.backend.dialect());
         let custom_settings = session_effect::read_custom_settings(&script.text, self.backend.dialect());
         let lock_timeout_handling = LockTimeoutHandling::of(&script.text);
         let observations = Observations::of_plan(self, &plan, &script, mentions.has(Mention::Role));

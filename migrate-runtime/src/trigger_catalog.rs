@@ -21,13 +21,13 @@ const MAX_DEPTH: usize = 4;
 /// is about as long as a short migration takes.
 const ANSWER_AGE: Duration = Duration::from_millis(100);
 
-/// Where asking takes long, an answer holds this many times as long, so that a run spends no more than about 2 % of its time on it;
+/// Where asking takes long, an answer holds this many times as long, so that a run spends no more than about 1 % of its time on it;
 /// but never longer than the limit.
-const AGE_PER_QUERY: u32 = 50;
+const AGE_PER_QUERY: u32 = 100;
 const MAX_ANSWER_AGE: Duration = Duration::from_secs(1);
 
 /// For how many of the next scripts, and for how many names, the catalog is asked in one query: more are not run while it holds.
-const SCRIPTS_AHEAD: usize = 32;
+const SCRIPTS_AHEAD: usize = 128;
 const NAMES_AHEAD: usize = 500;
 
 /// The names for which the catalog has nothing, so that the next scripts of a run need no query of their own. On MariaDB, each

@@ -1,7 +1,8 @@
-//! A run that ends between two migrations: nothing of the next one is recorded.
+//! A run that ends between two migrations: nothing of the next one has run, and the next run knows it, although its start may be
+//! recorded with the end of the first one.
 
-use migrate_runtime::{Event, Migrator, StopSignal};
-use migrate_tests::{Kind, TestDatabase, TestFolder};
+use migrate_runtime::{Event, Migrator, StopSignal, Target};
+use migrate_tests::{Disconnect, Kind, Proxy, TestDatabase, TestFolder};
 
 /// The second migrations: their first statements create something, change something that the catalog does not show, and change rows.
 const SECOND: [&str; 4] = [
@@ -41,7 +42,9 @@ async fn a_run_that_is_killed_is_continued_by_the_next_one() {
         assert!(outcome.is_err_and(|error| error.is_panic()));
         let history = database.history().await;
         assert_eq!(history[0], "001|applied|2");
-        assert_eq!(history.len(), 1, "{second}");
+        // Where the catalog shows later whether the first statement has run, its start is recorded.
+        let starts_early = second.starts_with("CREATE TABLE") || second.starts_with("ALTER TABLE");
+        assert_eq!(history[1..], if starts_early { vec!["002|started|0"] } else { vec![] }, "{second}");
         goes_on(database, &folder, second).await;
     }
 }
@@ -61,6 +64,90 @@ async fn a_statement_that_was_not_sent_is_not_taken_as_completed() {
         assert_eq!(database.history().await, ["001|applied|2"], "{second}");
         database.drop().await;
     }
+}
+
+/// A migration whose first statement was not sent was not started: the run after it may also revert the one before.
+#[tokio::test]
+async fn what_had_not_started_is_in_the_way_of_nothing() {
+    for target in [Target::Down(1), Target::UpTo("001".parse().unwrap())] {
+        let (database, folder) = (TestDatabase::new(Kind::MariaDb).await, two_files(SECOND[0]));
+        folder.write("migrations/001_t.down.sql", "DROP TABLE t;");
+        let observer = |event: &Event<'_>| assert!(!matches!(event, Event::Finished { .. }), "the end of the process");
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect())).on_event(observer);
+        let url = database.url.clone();
+        assert!(tokio::spawn(async move { migrator.run(&url).await }).await.is_err_and(|error| error.is_panic()));
+        assert_eq!(database.history().await, ["001|applied|2", "002|started|0"]);
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        let report = migrator.run_to(&database.url, &target).await.unwrap();
+        let (reverted, history) = if target == Target::Down(1) { (1, vec![]) } else { (0, vec!["001|applied|2"]) };
+        assert_eq!(report.done.len(), reverted, "{target:?}");
+        assert_eq!(database.history().await, history, "{target:?}");
+        let event = "SELECT event FROM migration_events WHERE version = '002'";
+        assert_eq!(database.rows(event).await, ["recovered"], "{target:?}");
+        database.drop().await;
+    }
+}
+
+/// The same for a revert: the next run finds the migration applied.
+#[tokio::test]
+async fn a_revert_that_had_not_started_is_forgotten() {
+    let folder = two_files("CREATE TABLE u (id integer);\nCREATE TABLE w (id integer);");
+    folder.write("migrations/002_u.down.sql", "DROP TABLE w;\nDROP TABLE u;\nDROP TABLE IF EXISTS v;");
+    let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+    let mut forgotten = 0;
+    for at in 1.. {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        migrator.run(&database.url).await.unwrap();
+        let proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, Disconnect::Before).await;
+        let _ = migrator.run_to(&proxy.url, &Target::Down(1)).await;
+        let is_finished = !proxy.is_disconnected();
+        if database.history().await == ["001|applied|2", "002|reverting|0"] && database.tables().await.contains(&"w".to_owned()) {
+            assert_eq!(migrator.run(&database.url).await.unwrap().done.len(), 0, "{at}");
+            assert_eq!(database.history().await, ["001|applied|2", "002|applied|2"], "{at}");
+            assert!(migrator.is_up_to_date(&database.url).await.unwrap(), "{at}");
+            forgotten += 1;
+        }
+        database.drop().await;
+        if is_finished {
+            break;
+        }
+    }
+    assert!(forgotten > 0);
+}
+
+/// A history that does not accept the start of the second migration has accepted the end of the first.
+#[tokio::test]
+async fn a_start_that_is_rejected_does_not_undo_the_end_before_it() {
+    for first in ["CREATE TABLE t (id integer);", "CREATE TABLE t (id integer);\nINSERT INTO t VALUES (1);"] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let folder = TestFolder::new(&[("000_z.up.sql", "CREATE TABLE z (id integer);")]);
+        Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+        database.execute("ALTER TABLE migration_records ADD CONSTRAINT few CHECK (version <> '002')").await;
+        folder.write("migrations/001_t.up.sql", first);
+        folder.write("migrations/002_u.up.sql", SECOND[0]);
+        let error = Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap_err();
+        assert!(error.report().to_string().contains("few"), "{}", error.report());
+        let statements = first.matches(';').count();
+        assert_eq!(database.history().await, ["000|applied|1".to_owned(), format!("001|applied|{statements}")]);
+        database.execute("ALTER TABLE migration_records DROP CONSTRAINT few").await;
+        Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+        database.drop().await;
+    }
+}
+
+/// What the first migration creates may change how the second one runs.
+#[tokio::test]
+async fn triggers_of_the_first_count_for_the_second() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let first = "CREATE TABLE t (id integer);\nCREATE TABLE o (n text);\n\
+        CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW SET @rows = ROW_COUNT();";
+    let second = "CREATE TABLE u (id integer);\nINSERT INTO o VALUES ('a'), ('b');\nINSERT INTO t VALUES (1);\n\
+        INSERT INTO o SELECT concat('before the trigger: ', @rows);";
+    let folder = TestFolder::new(&[("001_t.up.sql", first), ("002_u.up.sql", second)]);
+    Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT n FROM o WHERE n LIKE 'before%'").await, ["before the trigger: 2"]);
+    assert_eq!(database.history().await, ["001|applied|3", "002|applied|4"]);
+    database.drop().await;
 }
 
 fn two_files(second: &str) -> TestFolder {

@@ -8,6 +8,7 @@ use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::{self, OpenOptions};
 use crate::connection::TextRow;
 use crate::database_source::{self, BackendFuture, sealed};
+use crate::early_start::StartRecord;
 use crate::event::SessionInfo;
 use crate::history_change::{Catalog, Elapsed, FailedOutcome, HistoryChange, Observation, RecordWrite, Restored, StoredSql};
 use crate::history_changes;
@@ -132,7 +133,7 @@ impl Inner {
                 }
             }
             HistoryChange::Summarized { .. } | HistoryChange::RecordsAccepted { .. } => {}
-            HistoryChange::GivenUp { version, restored } => self.restore(version, restored),
+            HistoryChange::GivenUp { version, restored, .. } => self.restore(version, restored),
             HistoryChange::Failed { version, direction, outcome, .. } => {
                 let (state, unclear) = match direction {
                     Direction::Up => (RecordState::Failed, RecordState::Unclear),
@@ -450,7 +451,7 @@ impl Backend for Fake {
         _: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError> {
+    ) -> Result<StartRecord, UnitError> {
         if self.history_changed(unit_run.expected) {
             return Err(UnitError::HistoryChanged);
         }
@@ -459,7 +460,7 @@ impl Backend for Fake {
             inner.effects.extend(statements(unit_run));
             inner.apply(&build_change(Elapsed::Measured(unit_run.since.elapsed())));
         });
-        outcome.map_err(|error| statement_failed(first, error))
+        outcome.map(|()| StartRecord::Missing).map_err(|error| statement_failed(first, error))
     }
 
     async fn run_alone(
@@ -467,12 +468,13 @@ impl Backend for Fake {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError> {
+    ) -> Result<StartRecord, UnitError> {
         let first = unit_run.unit.statements.start;
         let outcome = self.call(&format!("alone {}", first + 1), |inner| inner.effects.extend(statements(unit_run)));
         outcome.map_err(|error| statement_failed(first, error))?;
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
-        self.write(history_sql, &change).await.map_err(UnitError::from_write)
+        self.write(history_sql, &change).await.map_err(UnitError::from_write)?;
+        Ok(StartRecord::Missing)
     }
 
     async fn run_setting(&mut self, _: &str) -> Result<(), BackendError> {

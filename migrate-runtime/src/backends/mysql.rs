@@ -28,6 +28,7 @@ use crate::backend::{
 };
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows};
+use crate::early_start::StartRecord;
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
@@ -61,6 +62,9 @@ const MAX_WRITES: u32 = 10;
 
 /// A statement commits itself, and a `COMMIT` ends a transaction, without beginning another or ending the session.
 const OWN_TRANSACTIONS: &str = "SET SESSION autocommit = 1, SESSION completion_type = 'NO_CHAIN'";
+
+/// The savepoint between the end of a step and the start of the next one.
+const BEFORE_NEXT: &str = "migrate_before_next";
 
 /// A connection to MySQL or MariaDB.
 #[derive(Debug)]
@@ -126,8 +130,8 @@ impl<'c> MySql<'c> {
             Some(lease) => lease.held_condition(history_sql),
             None => self.lock_condition.clone().unwrap_or_else(|| "FALSE".to_owned()),
         };
-        // A conditional `SIGNAL` is possible only in a routine. A scalar subquery that returns two rows is an error anywhere.
-        let check = format!("SELECT (SELECT 1 FROM (SELECT 1 UNION ALL SELECT 2) two WHERE NOT {held})");
+        // A conditional `SIGNAL` is possible only in a routine. What exceeds the largest integer is an error in any `sql_mode`.
+        let check = format!("SELECT ~0 + (NOT {held})");
         self.lease.iter().map(|lease| lease.renew_sql(history_sql)).chain([check]).collect()
     }
 
@@ -157,32 +161,36 @@ impl<'c> MySql<'c> {
         Ok([Some(run_role), Some(role::set_sql(&script))])
     }
 
-    /// Writes a change between the statements that set the role of this run and that of the script.
+    /// Writes a change, and the start of the next step, between the statements that set the role of this run and that of the
+    /// script.
     async fn write_with_roles(
         &mut self,
         history_sql: &HistorySql,
         change: &HistoryChange<'_>,
+        next_start: Option<&HistoryChange<'_>>,
         [run_role, script]: [String; 2],
-    ) -> Result<(), BackendError> {
+    ) -> Result<StartRecord, BackendError> {
         let guard = self.guard(history_sql);
         let check = guard_sql(&guard);
         let record = self.record_sql(history_sql, change);
+        let next = next_start.map(|start| history_sql.write(start));
         // With autocommit, a single statement needs no transaction, which saves a round trip. A lease needs one, so that its row
         // stays locked until the commit.
-        let is_single = record.matches(";\n").count() == 1;
-        let sql = if is_single && self.lease.is_none() {
-            // A routine of the script may have disabled it.
-            format!("{run_role}{check}{record}{script}COMMIT;")
-        } else {
-            format!("{run_role}START TRANSACTION;\n{check}{record}{script}COMMIT;")
-        };
+        let is_single = record.matches(";\n").count() == 1 && next.is_none();
+        // A routine of the script may have disabled autocommit, so `COMMIT` follows.
+        let begin = if is_single && self.lease.is_none() { "" } else { "START TRANSACTION;\n" };
+        let sql = format!("{run_role}{begin}{check}{record}");
         let mut tries = 0;
         loop {
-            let (completed, error) = match tokio::time::timeout(ANSWER_TIMEOUT, self.run(&sql)).await {
+            let committed = self.commit_record(&sql, next.as_deref(), &script);
+            let (completed, outcome) = match tokio::time::timeout(ANSWER_TIMEOUT, committed).await {
                 Ok(outcome) => outcome,
-                Err(_) => (0, Some(read_error(self.connection.note_overdue(ANSWER_TIMEOUT)))),
+                Err(_) => (0, Err(read_error(self.connection.note_overdue(ANSWER_TIMEOUT)))),
             };
-            let Some(error) = error else { return Ok(()) };
+            let error = match outcome {
+                Ok(start) => return Ok(start),
+                Err(error) => error,
+            };
             self.roll_back().await;
             tries += 1;
             // ER_LOCK_DEADLOCK: another node has won the certification, with a change of something else.
@@ -190,6 +198,63 @@ impl<'c> MySql<'c> {
                 return Err(guarded_error(completed, 2 + guard.len(), error));
             }
         }
+    }
+
+    /// Ends the transaction of a unit with its record.
+    async fn commit_unit(
+        &mut self,
+        history_sql: &HistorySql,
+        unit_run: &UnitRun<'_>,
+        build_change: BuildChange<'_>,
+    ) -> Result<StartRecord, UnitError> {
+        let record = self.record_sql(history_sql, &build_change(Elapsed::Measured(unit_run.since.elapsed())));
+        // The second check detects a lock that the script has released, and renews a lease for its full duration.
+        let [run_role, script] = self.role_switch().await.map_err(UnitError::from_write)?.map(as_sql);
+        let guard = self.guard(history_sql);
+        let next = unit_run.next_start.map(|start| history_sql.write(start));
+        let record = format!("{run_role}{}{record}", guard_sql(&guard));
+        let (completed, outcome) = self.commit_record(&record, next.as_deref(), &script).await;
+        let error = match outcome {
+            Ok(start) => return Ok(start),
+            Err(error) => error,
+        };
+        let completed = completed.saturating_sub(usize::from(!run_role.is_empty()));
+        if error.is_connection_lost() {
+            return Err(UnitError::ConnectionLost(error));
+        }
+        let remains = self.roll_back_and_ask(&error).await;
+        let error = guarded_error(completed, guard.len(), error);
+        if error.kind == BackendErrorKind::LockTimeout || remains == Remains::Unclear {
+            // A lock timeout: for example, another node has won the certification. What was rolled back can run again.
+            Err(UnitError::StatementFailed { statement: None, offset: None, error, remains })
+        } else {
+            Err(UnitError::RecordFailed(error))
+        }
+    }
+
+    /// Commits a transaction that ends in a record, and with it the start of the next step, unless the message would be too long.
+    /// If only that start is rejected, the rest is committed without it. Returns how many statements are done, too.
+    async fn commit_record(
+        &mut self,
+        record: &str,
+        next: Option<&str>,
+        script: &str,
+    ) -> (usize, Result<StartRecord, BackendError>) {
+        let next = next.filter(|next| record.len() + next.len() + (16 << 10) < self.max_packet);
+        let Some(next) = next else {
+            let (completed, error) = self.run(&format!("{record}{script}COMMIT;")).await;
+            return (completed, error.map_or(Ok(StartRecord::Missing), Err));
+        };
+        let (completed, error) = self.run(&format!("{record}SAVEPOINT {BEFORE_NEXT};\n{next}{script}COMMIT;")).await;
+        let Some(error) = error else { return (completed, Ok(StartRecord::Written)) };
+        if error.kind == BackendErrorKind::Rejected
+            && self.execute_for_script(&format!("ROLLBACK TO SAVEPOINT {BEFORE_NEXT}")).await.is_ok()
+        {
+            tracing::debug!(message = error.message, "recording the start of the next migration");
+            let (completed, error) = self.run(&format!("{script}COMMIT;")).await;
+            return (completed, error.map_or(Ok(StartRecord::Missing), Err));
+        }
+        (completed, Err(error))
     }
 
     /// The guard of a unit, with the role of this run if it renews a lease. Notes the role before the unit may set another.
@@ -367,8 +432,8 @@ fn read_error(error: sqlx::Error) -> BackendError {
 
 /// The error of a message whose first `start_len` statements are ours and contain the guard: a failed guard is a lost lock.
 fn guarded_error(completed: usize, start_len: usize, error: BackendError) -> BackendError {
-    // ER_SUBQUERY_NO_1_ROW: subquery returns more than 1 row.
-    if completed < start_len && error.code.as_deref() == Some("1242") { BackendError::lock_lost() } else { error }
+    // ER_DATA_OUT_OF_RANGE
+    if completed < start_len && error.code.as_deref() == Some("1690") { BackendError::lock_lost() } else { error }
 }
 
 /// A statement that changes `autocommit` or what a `COMMIT` does, followed by one that resets both: the units of a script are its transactions, and
@@ -430,6 +495,10 @@ impl Backend for MySql<'_> {
     }
 
     fn mixes_engines(&self) -> bool {
+        true
+    }
+
+    fn records_next_start(&self) -> bool {
         true
     }
 
@@ -593,7 +662,7 @@ impl Backend for MySql<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError> {
+    ) -> Result<StartRecord, UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         let limits = self.lock_timeouts_sql(unit_run, true);
         let guard: Vec<String> = limits.into_iter().chain(self.guard_before(history_sql, unit_run).await?).collect();
@@ -627,24 +696,7 @@ impl Backend for MySql<'_> {
             }
             (message, start_len) = (SqlMessage::default(), 0);
         }
-        let record = self.record_sql(history_sql, &build_change(Elapsed::Measured(unit_run.since.elapsed())));
-        // The second check detects a lock that the script has released, and renews a lease for its full duration.
-        let [run_role, script] = self.role_switch().await.map_err(UnitError::from_write)?.map(as_sql);
-        let guard = self.guard(history_sql);
-        let (completed, error) = self.run(&format!("{run_role}{}{record}{script}COMMIT;", guard_sql(&guard))).await;
-        let Some(error) = error else { return Ok(()) };
-        let completed = completed.saturating_sub(usize::from(!run_role.is_empty()));
-        if error.is_connection_lost() {
-            return Err(UnitError::ConnectionLost(error));
-        }
-        let remains = self.roll_back_and_ask(&error).await;
-        let error = guarded_error(completed, guard.len(), error);
-        if error.kind == BackendErrorKind::LockTimeout || remains == Remains::Unclear {
-            // A lock timeout: for example, another node has won the certification. What was rolled back can run again.
-            Err(UnitError::StatementFailed { statement: None, offset: None, error, remains })
-        } else {
-            Err(UnitError::RecordFailed(error))
-        }
+        self.commit_unit(history_sql, unit_run, build_change).await
     }
 
     async fn run_alone(
@@ -652,7 +704,7 @@ impl Backend for MySql<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError> {
+    ) -> Result<StartRecord, UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         let mut limits = self.lock_timeouts_sql(unit_run, false);
         if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
@@ -698,7 +750,8 @@ impl Backend for MySql<'_> {
         }
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
         let switch = self.role_switch().await.map_err(UnitError::from_write)?;
-        self.write_with_roles(history_sql, &change, switch.map(as_sql)).await.map_err(UnitError::from_write)
+        let written = self.write_with_roles(history_sql, &change, unit_run.next_start, switch.map(as_sql)).await;
+        written.map_err(UnitError::from_write)
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {
@@ -711,12 +764,12 @@ impl Backend for MySql<'_> {
 
     async fn write(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         let run_role = as_sql(self.role.set_own_sql());
-        self.write_with_roles(history_sql, change, [run_role, String::new()]).await
+        self.write_with_roles(history_sql, change, None, [run_role, String::new()]).await.map(drop)
     }
 
     async fn write_during_script(&mut self, history_sql: &HistorySql, change: &HistoryChange<'_>) -> Result<(), BackendError> {
         let switch = self.role_switch().await?;
-        self.write_with_roles(history_sql, change, switch.map(as_sql)).await
+        self.write_with_roles(history_sql, change, None, switch.map(as_sql)).await.map(drop)
     }
 
     fn session_reset(&self) -> Option<&SessionReset> {

@@ -31,6 +31,7 @@ use crate::backend::{
 };
 use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST, SESSION_CHANGED, shortened};
 use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows};
+use crate::early_start::StartRecord;
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
@@ -603,7 +604,7 @@ impl Backend for Postgres<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError> {
+    ) -> Result<StartRecord, UnitError> {
         // The limit of `session` takes precedence.
         let is_limited = self.session_mentions().has(Mention::LockTimeout);
         let unit_run = &if is_limited { UnitRun { brief_locks: &[], ..*unit_run } } else { *unit_run };
@@ -629,7 +630,7 @@ impl Backend for Postgres<'_> {
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);
         let outcome = match self.run(&message.sql).await {
-            (_, None) => Ok(()),
+            (_, None) => Ok(StartRecord::Missing),
             (completed, Some(error)) => Err(self.commit_error(&message, completed, error).await),
         };
         self.pooled_unit = None;
@@ -644,7 +645,7 @@ impl Backend for Postgres<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError> {
+    ) -> Result<StartRecord, UnitError> {
         let invalid_before = self.before_build(unit_run).await?;
         if let Some(lease) = self.lease.as_mut().filter(|_| self.connector.options().is_none()) {
             // There is no heartbeat without a second connection.
@@ -687,7 +688,7 @@ impl Backend for Postgres<'_> {
         let changes = state.as_ref().map_or_else(String::new, |state| format!("{};\n", state.compare_sql()));
         self.commit_after(history_sql, &changes, &record, unit_run.sequence_values).await.map_err(UnitError::from_write)?;
         self.kept_state = state.map_or(KeptState::Outdated, |state| state.kept_after());
-        Ok(())
+        Ok(StartRecord::Missing)
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {

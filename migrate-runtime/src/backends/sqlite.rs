@@ -14,6 +14,7 @@ use crate::backend::{
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::OpenOptions;
 use crate::connection::{ConnectionGuard, TextRow, rows};
+use crate::early_start::StartRecord;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
@@ -435,7 +436,7 @@ impl Backend for Sqlite<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError> {
+    ) -> Result<StartRecord, UnitError> {
         let mut chunks = unit_run.chunks(MAX_CHUNK);
         let last = chunks.pop().unwrap_or_default();
         let mut message = Self::begin_if_unchanged(history_sql, unit_run.expected);
@@ -448,7 +449,8 @@ impl Backend for Sqlite<'_> {
         message.add_statements(unit_run, last);
         message.append(&history_sql.write(&build_change(Elapsed::Transaction(unit_run.since.elapsed()))));
         message.append("COMMIT;");
-        self.transact(&message, first).await
+        self.transact(&message, first).await?;
+        Ok(StartRecord::Missing)
     }
 
     async fn run_alone(
@@ -456,7 +458,7 @@ impl Backend for Sqlite<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<(), UnitError> {
+    ) -> Result<StartRecord, UnitError> {
         let mut message = SqlMessage::default();
         message.add_statements(unit_run, unit_run.unit.statements.clone());
         // A statement outside a transaction, such as `VACUUM`, does nothing before it has the lock of the file.
@@ -476,7 +478,8 @@ impl Backend for Sqlite<'_> {
             return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, error, remains });
         }
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
-        self.write_if_unchanged(history_sql, &change, unit_run.expected).await.map_err(|error| match error {
+        let written = self.write_if_unchanged(history_sql, &change, unit_run.expected).await;
+        written.map(|()| StartRecord::Missing).map_err(|error| match error {
             UnitError::NotStarted(error) => UnitError::RecordFailed(error),
             error => error,
         })

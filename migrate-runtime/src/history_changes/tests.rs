@@ -74,8 +74,8 @@ fn line(change: &HistoryChange<'_>) -> String {
         HistoryChange::RecordsAccepted { summary: row, lost } => {
             format!("records accepted without {}; {}", lost.len(), summary(row))
         }
-        HistoryChange::GivenUp { version, restored: Restored::NotApplied } => format!("given up {version}"),
-        HistoryChange::GivenUp { version, restored: Restored::Applied { statements, summary: row } } => {
+        HistoryChange::GivenUp { version, restored: Restored::NotApplied, .. } => format!("given up {version}"),
+        HistoryChange::GivenUp { version, restored: Restored::Applied { statements, summary: row }, .. } => {
             format!("revert given up {version} {statements}; {}", summary(row))
         }
         HistoryChange::Failed { version, outcome, .. } => {

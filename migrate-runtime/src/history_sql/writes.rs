@@ -64,9 +64,13 @@ impl HistorySql {
             }
             HistoryChange::Summarized { summary } => self.upsert_summary(&mut sql, summary),
             HistoryChange::RecordsAccepted { summary, lost } => self.accept_records(&mut sql, summary, lost),
-            HistoryChange::GivenUp { version, restored } => {
+            HistoryChange::GivenUp { version, restored, by } => {
                 self.restore(&mut sql, version, restored);
-                self.insert_event(&mut sql, Event::new(version, "resolved").detail(restored_detail(restored)));
+                let (event, detail) = match by {
+                    ResolvedBy::Operator => ("resolved", restored_detail(restored).to_owned()),
+                    ResolvedBy::Catalogue(_) => resolved_event(*by, 0),
+                };
+                self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
             }
             HistoryChange::Failed { version, name, direction, outcome, message } => {
                 let event = self.fail(&mut sql, version, *direction, outcome).name();
@@ -95,7 +99,8 @@ impl HistorySql {
     /// Adds to the log of events what a unit has changed in its session, if it has changed something.
     fn insert_session_changes(&self, sql: &mut String, version: &str) {
         let Some(names) = self.dialect.session_changes else { return };
-        self.insert_event_unless(sql, version, SESSION_CHANGED, names, "");
+        let source = format!("FROM (SELECT {names} AS detail) AS c");
+        self.insert_event_unless(sql, version, SESSION_CHANGED, "c.detail", &source, "");
     }
 
     /// Adds to the log of events what the catalog shows before a statement, if that could be mistaken for its effects.
@@ -108,17 +113,18 @@ impl HistorySql {
             Catalog::UnknownUntil(until) => (format!("{done}-{until}"), format!("'{NOT_KNOWN}'")),
         };
         let detail = (self.dialect.joined)(&[format!("'{range}:'"), digits]);
-        self.insert_event_unless(sql, version, OBSERVED, &detail, &format!("{done}:{unaffected}"));
+        // Without an unusual answer, the catalog is asked once. On MariaDB, a derived table costs more than that.
+        self.insert_event_unless(sql, version, OBSERVED, &detail, self.dialect.from_nothing, &format!("{done}:{unaffected}"));
     }
 
-    /// An event whose detail is an expression, unless it is empty or this text.
-    fn insert_event_unless(&self, sql: &mut String, version: &str, event: &str, detail: &str, usual: &str) {
+    /// An event whose detail is an expression over a source, unless it is empty or this text.
+    fn insert_event_unless(&self, sql: &mut String, version: &str, event: &str, detail: &str, source: &str, usual: &str) {
         let HistoryDialect { now, user, names: SystemNames { unequal, .. }, .. } = self.dialect;
         let _ = writeln!(
             sql,
             "INSERT INTO {} (service, version, event, happened_at, happened_by, host, tool, detail) \
-             SELECT {}, {}, '{event}', {now}, {user}, {}, '{TOOL}', c.detail \
-             FROM (SELECT {detail} AS detail) AS c WHERE coalesce(c.detail, '') {unequal} '{usual}';",
+             SELECT {}, {}, '{event}', {now}, {user}, {}, '{TOOL}', {detail} {source} \
+             WHERE coalesce({detail}, '') {unequal} '{usual}';",
             self.table(&self.tables.events),
             self.text(&self.service),
             self.text(version),

@@ -3,8 +3,9 @@
 use crate::backend::{Expected, Remains, SequenceValues, UnitError, UnitRun};
 use crate::backend_error::BackendErrorKind;
 use crate::backoff;
+use crate::early_start::{EarlyStart, StartRecord};
 use crate::event::Event;
-use crate::history_change::Elapsed;
+use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_changes;
 use crate::mentions::Mention;
 use crate::observation;
@@ -24,9 +25,10 @@ use std::time::Duration;
 /// How much longer than a script may take the engine waits for its server to end it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs what is left of a script.
-pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Result<(), StepError> {
+/// Runs what is left of a script. Returns whether the start of the next step was recorded with its end.
+pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Result<StartRecord, StepError> {
     let (mut done, mut number) = (runner.step.done, 0);
+    let mut next = StartRecord::Missing;
     for part in &prepared.plan.parts {
         match part {
             ScriptPart::SessionSettings(statements) => run_settings(runner, prepared, statements.clone(), done).await?,
@@ -35,7 +37,7 @@ pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -
             }
             ScriptPart::Segment(segment) => {
                 observation::before_segment(runner, prepared, number).await?;
-                run_segment(runner, prepared, segment, number, done).await?;
+                next = run_segment(runner, prepared, segment, number, done).await?;
                 (done, number) = (segment.unit.done_after, number + 1);
                 if !segment.last {
                     prepared.changes.apply_progress(runner.history, done);
@@ -43,7 +45,7 @@ pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -
             }
         }
     }
-    Ok(())
+    Ok(next)
 }
 
 /// Runs statements that only set something for the session; they have no checkpoint.
@@ -72,7 +74,7 @@ async fn run_segment(
     segment: &Segment,
     number: usize,
     done: usize,
-) -> Result<(), StepError> {
+) -> Result<StartRecord, StepError> {
     let change = |elapsed: Elapsed| {
         let observation = || prepared.observations.with_checkpoint(number + 1);
         let changes = &prepared.changes;
@@ -81,6 +83,7 @@ async fn run_segment(
     let is_compared = runner.backend.compares_history();
     let fingerprint = if is_compared { history_changes::fingerprint(runner.history, &runner.step.key) } else { String::new() };
     let brief_locks = brief_locks(runner, prepared, segment);
+    let next_start = next_start(runner, prepared, segment);
     let unit = UnitRun {
         text: &prepared.script.text,
         statements: &prepared.script.statements,
@@ -97,6 +100,7 @@ async fn run_segment(
         mentions: prepared.mentions,
         expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
         sequence_values: sequence_values(prepared, segment),
+        next_start: next_start.as_ref(),
     };
     let mut tries = 0;
     loop {
@@ -110,7 +114,7 @@ async fn run_segment(
         // The server ends a statement by itself where it can; this is for where it cannot, or does not answer.
         let left = prepared.timeout.saturating_add(GRACE).saturating_sub(runner.since.elapsed());
         let error = match tokio::time::timeout(left, running).await {
-            Ok(Ok(())) => return Ok(()),
+            Ok(Ok(next)) => return Ok(next),
             Ok(Err(error)) => with_remains(error, prepared, segment, runner.backend.dialect()),
             Err(_) => return Err(step_errors::timed_out(&prepared.script, &segment.unit, prepared.timeout).into()),
         };
@@ -123,6 +127,12 @@ async fn run_segment(
             return Err(runner.stop_early(prepared, done).await);
         }
     }
+}
+
+/// The start of the next step, if this segment is the last before it, and leaves the session as the next step needs it.
+fn next_start<'r>(runner: &StepRunner<'r, '_>, prepared: &PreparedStep<'_>, segment: &Segment) -> Option<HistoryChange<'r>> {
+    let is_next = segment.last && prepared.plan.session_effect() == SessionEffect::None && !runner.options.stop.is_requested();
+    runner.next.filter(|_| is_next).map(EarlyStart::change)
 }
 
 fn sequence_values(prepared: &PreparedStep<'_>, segment: &Segment) -> SequenceValues {

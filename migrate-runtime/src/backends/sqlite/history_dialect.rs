@@ -26,6 +26,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     upsert,
     insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
     joined: |texts| texts.join(" || "),
+    from_nothing: "",
     as_text: |expression| format!("CAST({expression} AS text)"),
     seconds_between: |from, to| format!("CAST(CAST(round((julianday({to}) - julianday({from})) * 86400) AS integer) AS text)"),
     later: |moment, by| format!("strftime('%Y-%m-%dT%H:%M:%fZ', {moment}, '+{} seconds')", by.as_secs_f64()),
