@@ -197,6 +197,29 @@ fn a_duplicate_version_is_renumbered() {
     }
 }
 
+/// A name of 255 bytes cannot get a longer version, and then the other file of the pair keeps its name, too.
+#[test]
+fn all_files_are_renumbered_or_none() {
+    let folder =
+        TestFolder::new(&[("99_theirs.up.sql", "CREATE TABLE a (id integer);"), ("99_theirs.down.sql", "DROP TABLE a;")]);
+    folder.write("migrate.toml", "service = \"app\"\ndatabase = \"sqlite\"\n");
+    let binary = Binary::inside(folder.path());
+    binary.ok(&["init"]);
+    binary.ok(&["lock"]);
+    let name = format!("99_{}", "x".repeat(243));
+    let texts = [("up", format!("-- Migration: {name}\nCREATE TABLE b (id integer);\n")), ("down", "DROP TABLE b;\n".to_owned())];
+    for (direction, text) in &texts {
+        folder.write(&format!("migrations/{name}.{direction}.sql"), text);
+    }
+    let (files, lock) = (names(&folder), folder.text("migrations/migrate.lock"));
+    let outcome = binary.run(&["renumber"]);
+    assert!(outcome.code != 0 && outcome.stderr.contains("nothing was renamed"), "{outcome:?}");
+    assert_eq!((names(&folder), folder.text("migrations/migrate.lock")), (files, lock));
+    for (direction, text) in &texts {
+        assert_eq!(folder.text(&format!("migrations/{name}.{direction}.sql")), *text);
+    }
+}
+
 /// If both are drafts, the user says which one; folders and Flyway names are renumbered, too.
 #[test]
 fn the_migration_to_renumber_is_named() {

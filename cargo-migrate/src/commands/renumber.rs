@@ -80,18 +80,20 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         }
         version = migration_files::version_after(&version);
     }
-    let mut renamed = Vec::new();
-    // Everything that can be refused was.
-    for rename in renames {
-        rename.carry_out()?;
+    carry_out(&renames)?;
+    for rename in &renames {
         let (old, new) = (&rename.file.name, &rename.name);
         for draft in lock.drafts.iter_mut().filter(|draft| *draft == old) {
             draft.clone_from(new);
         }
-        context.output.status("Renumbered", &format!("{} as {new}", relative_paths::shown_path(&rename.file.path)));
-        renamed.push(json!({ "from": old, "to": new }));
     }
-    guard.write(&lock)?;
+    guard.write(&lock).map_err(|error| undone(&renames, error))?;
+    let mut renamed = Vec::new();
+    for rename in &renames {
+        let new = &rename.name;
+        context.output.status("Renumbered", &format!("{} as {new}", relative_paths::shown_path(&rename.file.path)));
+        renamed.push(json!({ "from": rename.file.name, "to": new }));
+    }
     if renamed.is_empty() {
         context.output.message(format!("`{}`: no version is used twice", project.service));
     }
@@ -99,6 +101,20 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         context.output.json(&json!({ "service": project.service, "renumbered": renamed }));
     }
     Ok(Exit::Done)
+}
+
+/// Renames all files, or none.
+fn carry_out(renames: &[Rename<'_>]) -> Result<(), CommandError> {
+    for (at, rename) in renames.iter().enumerate() {
+        rename.carry_out().map_err(|error| undone(&renames[..=at], error))?;
+    }
+    Ok(())
+}
+
+/// The error, after these renames were undone.
+fn undone(renames: &[Rename<'_>], error: CommandError) -> CommandError {
+    let failed: Vec<String> = renames.iter().rev().filter_map(|rename| rename.undo().err()).collect();
+    if failed.is_empty() { error.help("nothing was renamed") } else { error.help(failed.join("; ")) }
 }
 
 /// The migrations that share their version with another one.
@@ -162,6 +178,8 @@ struct Rename<'a> {
     file: &'a SourceFile,
     name: String,
     target: PathBuf,
+    /// The text.
+    before: String,
     /// The text with the new name in its header; `None` if the header does not contain the name.
     text: Option<String>,
 }
@@ -182,7 +200,7 @@ impl<'a> Rename<'a> {
         file_writer::refuse_link(&file.path)?;
         let text = regular_file::read_text(&file.path, regular_file::MIGRATION_LIMIT);
         let text = text.map_err(|error| cannot(&file.path, "read", &error))?;
-        Ok(Rename { file, text: with_new_name(&text, file, version), name, target })
+        Ok(Rename { file, text: with_new_name(&text, file, version), before: text, name, target })
     }
 
     fn carry_out(&self) -> Result<(), CommandError> {
@@ -200,6 +218,32 @@ impl<'a> Rename<'a> {
             Some(text) => file_writer::replace(&self.target, text),
             None => Ok(()),
         }
+    }
+
+    /// Gives the file its former name and text, if it has the new name by now.
+    ///
+    /// # Errors
+    /// What remains to be done, if that fails.
+    fn undo(&self) -> Result<(), String> {
+        if !self.target.exists() {
+            return Ok(());
+        }
+        let path = &self.file.path;
+        let restored = || {
+            if self.text.is_some() {
+                fs::write(&self.target, &self.before)?;
+            }
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::rename(&self.target, path)
+        };
+        let (new, old) = (relative_paths::shown_path(&self.target), relative_paths::shown_path(path));
+        restored().map_err(|error: std::io::Error| format!("rename `{new}` back to `{old}` ({error})"))?;
+        if let Some(parent) = self.target.parent().filter(|parent| Some(*parent) != path.parent()) {
+            let _ = fs::remove_dir(parent);
+        }
+        Ok(())
     }
 }
 
