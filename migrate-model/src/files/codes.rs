@@ -19,6 +19,7 @@ pub static ALL: &[&Code] = &[
     &lock_file::LOCK_CHAIN_MISMATCH,
     &check::MISSING_DOWN,
     &folder::MIXED_LAYOUTS,
+    &folder::NOT_SQL,
     &folder::NOT_UTF8,
     &project::NO_DIALECT,
     &folder::NO_FOLDER,

@@ -145,6 +145,18 @@ pub static PAIR_NAMES_DIFFER: Code = Code::new(
      counts, but a search by name finds only one of them. Rename one of them.",
 );
 
+/// A migration that is a program.
+pub static NOT_SQL: Code = Code::new(
+    "not-sql",
+    "The name of this file is that of a migration, but the file is a program, not SQL, so it is never run. Other tools run such \
+     migrations. Write the migration as a `.sql` file; or, if the application runs the program, list the file under `ignore` in \
+     `migrate.toml`.",
+);
+
+/// The extensions of programs that other tools run as migrations.
+const PROGRAMS: [&str; 17] =
+    ["cjs", "cs", "ex", "exs", "go", "groovy", "java", "js", "kt", "mjs", "php", "pl", "py", "rb", "rs", "sh", "ts"];
+
 /// A symbolic link to a target outside the folder.
 pub static OUTSIDE_FOLDER: Code = Code::new(
     "outside-folder",
@@ -362,7 +374,18 @@ fn is_ignored(path: &str, settings: &Settings) -> bool {
     let base = path.rsplit('/').next().unwrap_or(path);
     let folder = path.split_once('/').map(|(folder, _)| folder);
     let is_named = |ignored: &String| ignored == path || ignored == base || Some(ignored.trim_end_matches('/')) == folder;
-    !path.to_ascii_lowercase().ends_with(".sql") || settings.ignore.iter().any(is_named) || NO_MIGRATIONS.contains(&base)
+    settings.ignore.iter().any(is_named) || NO_MIGRATIONS.contains(&base)
+}
+
+/// The finding for a program with the name of a migration; `None` for other files.
+fn program(path: &str, paths: &FolderPaths) -> Option<Finding> {
+    let (name, extension) = path.rsplit_once('.')?;
+    let is_program = PROGRAMS.contains(&extension.to_ascii_lowercase().as_str());
+    let is_named = || matches!(paths.parse(&format!("{name}.sql")), Some((_, NameMatch::Matched(_))));
+    (is_program && is_named()).then(|| {
+        Finding::warning(&NOT_SQL, format!("`{path}` has the name of a migration, but is not SQL, so it is never run"))
+            .help("write it as SQL, or list it under `ignore` in `migrate.toml`")
+    })
 }
 
 fn read_names(folder: &Path, place: FolderPlace<'_>, settings: &Settings, list: &mut FileList) {
@@ -373,6 +396,10 @@ fn read_names(folder: &Path, place: FolderPlace<'_>, settings: &Settings, list: 
     let mut reported_folders = HashSet::new();
     for path in paths.paths.iter().filter(|path| !is_ignored(path, settings)) {
         let display_path = format!("{display_dir}{path}");
+        if !is_sql(path) {
+            list.findings.extend(program(path, &paths).map(|finding| finding.at(Place::file(display_path))));
+            continue;
+        }
         let sub_folder = path.split_once('/').map(|(folder, _)| folder);
         let finding = match paths.parse(path) {
             Some((layout, NameMatch::Matched(ParsedName { version, name: title, direction }))) => {

@@ -111,6 +111,25 @@ mod tests {
     }
 
     #[test]
+    fn programs_with_the_names_of_migrations() {
+        let names = ["V1__a.sql", "V2__b.java", "V3__c.PY", "mod.rs", "V4__notes.txt", "V5__e.sql.bak", "lib/V6__f.go"];
+        let set = folder(&names.map(|name| (name, "SELECT 1;")));
+        let programs = |set: &MigrationSet| {
+            let found = set.warnings().iter().filter(|finding| finding.code.name == "not-sql");
+            found.map(|finding| finding.place.as_ref().unwrap().file.clone()).collect::<Vec<_>>()
+        };
+        let loaded = MigrationSet::from_dir_with_dialect(set.path(), Dialect::Sqlite).unwrap();
+        assert_eq!((loaded.len(), programs(&loaded)), (1, vec!["V2__b.java".to_owned(), "V3__c.PY".to_owned()]));
+        fs::write(
+            set.path().join("migrate.toml"),
+            "service = \"a\"\ndatabase = \"sqlite\"\ndir = \".\"\nignore = [\"V2__b.java\", \"V3__c.PY\"]\n",
+        )
+        .unwrap();
+        let loaded = MigrationSet::from_dir(set.path()).unwrap();
+        assert_eq!((loaded.len(), programs(&loaded)), (1, Vec::new()));
+    }
+
+    #[test]
     fn an_invalid_folder() {
         let bad = folder(&[("001_a.up.sql", "SELECT 'x"), ("0001_b.up.sql", "SELECT 1;"), ("x.sql", "SELECT 1;")]);
         let error = MigrationSet::from_dir_with_dialect(bad.path(), Dialect::Postgres).unwrap_err();
