@@ -22,7 +22,7 @@ use migrate_model::script::EMPTY_FILE;
 use migrate_model::statement::{self, Reading};
 use migrate_runtime::{
     DatabaseUrl, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, Plan, RunReport, StatusReport, Step,
-    StopSignal, Target, Version,
+    StopSignal, Target, TransactionMode, Version,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -293,8 +293,9 @@ async fn dry_run(
         {
             context.output.message(format!("{STORED_NOT_CONFIRMED}: {doubt}"));
         }
-        for step in &plan.steps {
-            let execution = execution(step);
+        let modes = Migrator::new(service.set.clone()).transaction_modes(&service.url, &plan).await?;
+        for (step, mode) in plan.steps.iter().zip(modes) {
+            let execution = execution(step, mode);
             let sql = pending_sql(service, step).await?;
             if !context.output.is_json() {
                 let head = format!("-- {} `{}`, {execution}", verb(step.direction), step.title);
@@ -316,17 +317,14 @@ async fn dry_run(
 }
 
 /// How the script of a step runs, in words.
-fn execution(step: &Step<'_>) -> String {
-    let execution = execution_mode(step);
+fn execution(step: &Step<'_>, mode: Option<TransactionMode>) -> String {
+    let execution = execution_mode(mode);
     if step.done > 0 { format!("{execution}, resumed at statement {}", step.done + 1) } else { execution }
 }
 
 /// How the script of a step runs, without how much of it is done.
-pub fn execution_mode(step: &Step<'_>) -> String {
-    match step.file_script() {
-        Some(script) => script.transaction_mode().to_string(),
-        None => "as stored in the history".to_owned(),
-    }
+pub fn execution_mode(mode: Option<TransactionMode>) -> String {
+    mode.map_or_else(|| "as stored in the history".to_owned(), |mode| mode.to_string())
 }
 
 /// The SQL that a step would run.

@@ -24,17 +24,24 @@ use crate::status_report::{Activity, StatusReport};
 use crate::stop_signal::StopSignal;
 use crate::stored_scripts::StoredScripts;
 use crate::summary::{self, Currency, SummaryState};
+use crate::trigger_catalog;
 use crate::trust::{self, Purpose};
 use migrate_model::comparison::{MigrationStatus, compare};
+use migrate_model::dialect::Dialect;
+use migrate_model::execution::TransactionMode;
 use migrate_model::history::{History, Record};
 use migrate_model::invalid_migrations::InvalidMigrations;
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::migration_set::SetSummary;
+use migrate_model::plan::{Plan, Step};
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::policy::OutOfOrder;
 use migrate_model::run_settings::{HistoryTables, RunSettings};
+use migrate_model::script::Script;
+use migrate_model::script_plan::plan_script;
 use migrate_model::set_settings::SetSettings;
+use migrate_model::statement::Reading;
 use migrate_model::target::{Direction, Target};
 use std::fmt;
 use std::sync::Arc;
@@ -415,6 +422,30 @@ impl Migrator {
         Ok(texts)
     }
 
+    /// How the script of each step of a plan runs, in order; `None` for a script that only the history contains. Reads only.
+    ///
+    /// On MySQL and MariaDB, a script runs statement by statement if it may write a table without transactions, also through a
+    /// trigger, a view or a routine: the database is asked for these, as they are now. On other databases, it is not asked.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or its catalog cannot be read.
+    pub async fn transaction_modes<'c>(
+        &self,
+        database: impl Database<'c>,
+        plan: &Plan<'_>,
+    ) -> Result<Vec<Option<TransactionMode>>, Error> {
+        let scripts: Vec<Option<&Script>> = plan.steps.iter().map(Step::file_script).collect();
+        let reading = self.set.settings().reading();
+        if reading.dialect != Dialect::MySql {
+            return Ok(scripts.into_iter().map(|script| script.map(Script::transaction_mode)).collect());
+        }
+        let (mut backend, history_sql) = self.open_own_reader(database).await?;
+        let catalog = trigger_catalog::of_scripts(&mut *backend, scripts.iter().flatten().copied()).await?;
+        engine::release_clean(backend, &history_sql).await;
+        let reading = reading.with_triggers(&catalog);
+        Ok(scripts.into_iter().map(|script| script.map(|script| transaction_mode(script, reading))).collect())
+    }
+
     /// Records how far a partially applied migration got; the next run resumes there.
     ///
     /// # Errors
@@ -655,5 +686,12 @@ async fn try_to_connect(url: &DatabaseUrl, left: Duration) -> Result<(), Error> 
         }
         Ok(Err(error)) => Err(error),
         Err(_) => Err(BackendError::own("no answer in time").into_connection_error(&format!("cannot connect to `{url}`"))),
+    }
+}
+/// How a script runs, with the triggers that it may fire.
+fn transaction_mode(script: &Script, reading: Reading<'_>) -> TransactionMode {
+    match script.transaction_mode() {
+        TransactionMode::Wrapped if !plan_script(script, reading, 0).atomic => TransactionMode::None,
+        mode => mode,
     }
 }

@@ -113,7 +113,16 @@ impl AbsentNames {
 /// # Errors
 /// When the system catalog cannot be read, or the connection is lost.
 pub async fn of_script(backend: &mut dyn Backend, script: &Script) -> Result<TriggerCatalog, Error> {
-    let names = changed_names(&script.text, &script.statements, backend.dialect());
+    of_scripts(backend, std::iter::once(script)).await
+}
+
+/// The triggers that one of these scripts may fire.
+///
+/// # Errors
+/// When the system catalog cannot be read, or the connection is lost.
+pub async fn of_scripts(backend: &mut dyn Backend, scripts: impl Iterator<Item = &Script>) -> Result<TriggerCatalog, Error> {
+    let dialect = backend.dialect();
+    let names = scripts.flat_map(|script| changed_names(&script.text, &script.statements, dialect)).collect();
     read(backend, &names).await
 }
 

@@ -1,7 +1,7 @@
 //! Tables of MariaDB without transactions: what a statement has written to them stays, also where its record is missing.
 
-use migrate_runtime::Migrator;
-use migrate_tests::{Disconnect, Kind, Proxy, TestDatabase, TestFolder};
+use migrate_runtime::{Migrator, Target, TransactionMode};
+use migrate_tests::{Binary, Disconnect, Kind, Proxy, TestDatabase, TestFolder};
 
 /// What the file has written.
 const ROWS: &str = "SELECT count(*) FROM m";
@@ -76,6 +76,26 @@ async fn a_table_is_also_written_through_views_triggers_and_functions() {
         ),
     ] {
         assert!(cut_everywhere(&format!("{table}; {objects}"), file, AFTER).await > 0, "{file}");
+    }
+}
+
+/// What `plan` and the dry runs say is what the run does.
+#[tokio::test]
+async fn a_plan_knows_that_a_script_is_not_one_transaction() {
+    let trigger = "CREATE TRIGGER g AFTER INSERT ON t FOR EACH ROW INSERT INTO m VALUES (1)";
+    for (engine, mode) in [("MyISAM", TransactionMode::None), ("InnoDB", TransactionMode::Wrapped)] {
+        let database = database_with(&format!("CREATE TABLE t (a INT); CREATE TABLE m (a INT) ENGINE={engine}; {trigger}")).await;
+        let folder = TestFolder::new(&[("001_a.up.sql", "INSERT INTO t VALUES (1); INSERT INTO t VALUES (2);")]);
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        let status = migrator.status(&database.url).await.unwrap();
+        let plan = status.plan(&Target::Latest).unwrap();
+        assert_eq!(migrator.transaction_modes(&database.url, &plan).await.unwrap(), [Some(mode)], "{engine}");
+        folder.write("migrate.toml", "service = \"app\"\ndatabase = \"mariadb\"\n");
+        for command in [&["plan"][..], &["up", "--dry-run"]] {
+            let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).ok(command);
+            assert!(outcome.stdout.contains(&mode.to_string()), "{engine}: {}", outcome.stdout);
+        }
+        database.drop().await;
     }
 }
 

@@ -9,7 +9,7 @@ use crate::values;
 use crate::views;
 use crate::words::{count_migrations, verb};
 use clap::Args;
-use migrate_runtime::{Plan, Step, Target, Version};
+use migrate_runtime::{Migrator, Plan, Step, Target, Version};
 use serde_json::json;
 
 /// Show what `up` or a revert would do
@@ -51,14 +51,16 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             exit = refusal.as_ref().map_or(Exit::HistoryMismatch, CommandError::exit);
         }
         planned.add(&service.name, &plan);
-        table.extend(plan.steps.iter().map(|step| cells(&service.name, step)));
+        let modes = Migrator::new(service.set.clone()).transaction_modes(&service.url, &plan).await?;
+        let modes: Vec<String> = modes.into_iter().map(execution_mode).collect();
+        table.extend(plan.steps.iter().zip(&modes).map(|(step, mode)| cells(&service.name, step, mode)));
         let summary = if refusal.is_some() { "nothing would run, for the reason shown above".to_owned() } else { summary(&plan) };
         summaries.push(format!("`{}`: {summary}", service.name));
         views.push(json!({
             "service": service.name,
             "database": service.url.to_string(),
             "clear": may_run,
-            "steps": plan.steps.iter().map(|step| views::step(step, &execution_mode(step))).collect::<Vec<_>>(),
+            "steps": plan.steps.iter().zip(&modes).map(|(step, mode)| views::step(step, mode)).collect::<Vec<_>>(),
             "divergences": views::divergences(&plan.divergences),
             "notes": views::neighbors(&neighbors),
         }));
@@ -75,14 +77,14 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     Ok(exit)
 }
 
-fn cells(service: &str, step: &Step<'_>) -> Vec<Cell> {
+fn cells(service: &str, step: &Step<'_>, mode: &str) -> Vec<Cell> {
     let statements = step.file_script().map_or(String::new(), |script| script.statements.len().to_string());
     vec![
         Cell::plain(service),
         Cell::plain(verb(step.direction)),
         Cell::plain(&step.title),
         Cell::plain(statements),
-        Cell::plain(execution_mode(step)),
+        Cell::plain(mode),
     ]
 }
 
