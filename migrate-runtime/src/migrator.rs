@@ -27,7 +27,6 @@ use crate::summary::{self, Currency, SummaryState};
 use crate::trigger_catalog;
 use crate::trust::{self, Purpose};
 use migrate_model::comparison::{MigrationStatus, compare};
-use migrate_model::dialect::Dialect;
 use migrate_model::execution::TransactionMode;
 use migrate_model::history::{History, Record};
 use migrate_model::invalid_migrations::InvalidMigrations;
@@ -40,6 +39,7 @@ use migrate_model::policy::OutOfOrder;
 use migrate_model::run_settings::{HistoryTables, RunSettings};
 use migrate_model::script::Script;
 use migrate_model::script_plan::plan_script;
+use migrate_model::session_effect::table_engines;
 use migrate_model::set_settings::SetSettings;
 use migrate_model::statement::Reading;
 use migrate_model::target::{Direction, Target};
@@ -436,7 +436,7 @@ impl Migrator {
     ) -> Result<Vec<Option<TransactionMode>>, Error> {
         let scripts: Vec<Option<&Script>> = plan.steps.iter().map(Step::file_script).collect();
         let reading = self.set.settings().reading();
-        if reading.dialect != Dialect::MySql {
+        if !table_engines::exist_in(reading.dialect) {
             return Ok(scripts.into_iter().map(|script| script.map(Script::transaction_mode)).collect());
         }
         let (mut backend, history_sql) = self.open_own_reader(database).await?;

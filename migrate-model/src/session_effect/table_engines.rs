@@ -7,6 +7,11 @@ use crate::session_effect::catalog::{RoutineBody, names_in};
 use crate::token::{Kind, Token, Tokens};
 use std::collections::BTreeSet;
 
+/// Can a database have tables without transactions?
+pub fn exist_in(dialect: Dialect) -> bool {
+    dialect == Dialect::MySql
+}
+
 /// An object of the system catalog through which a statement may write a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamedObject {

@@ -64,14 +64,7 @@ impl HistorySql {
             }
             HistoryChange::Summarized { summary } => self.upsert_summary(&mut sql, summary),
             HistoryChange::RecordsAccepted { summary, lost } => self.accept_records(&mut sql, summary, lost),
-            HistoryChange::GivenUp { version, restored, by } => {
-                self.restore(&mut sql, version, restored);
-                let (event, detail) = match by {
-                    ResolvedBy::Operator => ("resolved", restored_detail(restored).to_owned()),
-                    ResolvedBy::Catalogue(_) => resolved_event(*by, 0),
-                };
-                self.insert_event(&mut sql, Event::new(version, event).detail(&detail));
-            }
+            HistoryChange::GivenUp { version, restored, by } => self.give_up(&mut sql, version, restored, *by),
             HistoryChange::Failed { version, name, direction, outcome, message } => {
                 let event = self.fail(&mut sql, version, *direction, outcome).name();
                 self.insert_event(&mut sql, Event::new(version, event).named(name).detail(message));
@@ -146,6 +139,12 @@ impl HistorySql {
             FailedOutcome::Unclear { done } => self.update(sql, version, &progress(unclear, done)),
         }
         state
+    }
+
+    fn give_up(&self, sql: &mut String, version: &str, restored: &Restored<'_>, by: ResolvedBy<'_>) {
+        self.restore(sql, version, restored);
+        let (event, detail) = given_up_event(by, restored);
+        self.insert_event(sql, Event::new(version, event).detail(&detail));
     }
 
     /// Makes the record what it was before the migration, or its revert, started.
@@ -330,11 +329,12 @@ fn resolved_event(by: ResolvedBy<'_>, done: usize) -> (&'static str, String) {
     }
 }
 
-/// The detail of the event for an operator's `--not-applied`.
-fn restored_detail(restored: &Restored<'_>) -> &'static str {
-    match restored {
-        Restored::NotApplied => MARKED_NOT_APPLIED,
-        Restored::Applied { .. } => MARKED_NOT_REVERTED,
+/// The name of the event about a migration of which nothing is left, and its details.
+fn given_up_event(by: ResolvedBy<'_>, restored: &Restored<'_>) -> (&'static str, String) {
+    match (by, restored) {
+        (ResolvedBy::Operator, Restored::NotApplied) => ("resolved", MARKED_NOT_APPLIED.to_owned()),
+        (ResolvedBy::Operator, Restored::Applied { .. }) => ("resolved", MARKED_NOT_REVERTED.to_owned()),
+        (ResolvedBy::Catalogue(_), _) => resolved_event(by, 0),
     }
 }
 
