@@ -183,7 +183,7 @@ pub trait Backend: Send {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError>;
+    ) -> Result<Recorded, UnitError>;
 
     /// Runs a unit without a transaction, then writes the change in a transaction of its own.
     ///
@@ -194,7 +194,7 @@ pub trait Backend: Send {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError>;
+    ) -> Result<Recorded, UnitError>;
 
     /// Runs a statement that only changes a setting of this session. It needs no lock and has no checkpoint.
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError>;
@@ -361,6 +361,22 @@ impl ConnectionState {
     /// `Clean` if the session could be reset.
     pub fn of<T, E>(restored: &Result<T, E>) -> Self {
         if restored.is_ok() { ConnectionState::Clean } else { ConnectionState::Unknown }
+    }
+}
+
+/// What was recorded with a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recorded {
+    /// Whether the start of the next step is recorded.
+    pub next: StartRecord,
+    /// How long the step took, as the record of its end says; `None` for a checkpoint, or if the record does not tell it.
+    pub took: Option<Duration>,
+}
+
+impl Recorded {
+    /// A unit, and nothing of the next step.
+    pub fn alone(took: Option<Duration>) -> Self {
+        Recorded { next: StartRecord::Missing, took }
     }
 }
 

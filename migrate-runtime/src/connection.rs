@@ -277,6 +277,20 @@ where
     Ok(rows)
 }
 
+/// Notes the time that the record of an applied migration returns, in milliseconds. A script may return rows, too; its record is
+/// after them.
+pub fn note_time<R>(row: &R, recorded: &mut Option<Duration>)
+where
+    R: Row,
+    usize: ColumnIndex<R>,
+    for<'r> Option<String>: Decode<'r, R::Database>,
+{
+    if row.columns().first().is_some_and(|column| column.name() == "execution_ms") {
+        let text = row.try_get_unchecked::<Option<String>, _>(0).ok().flatten();
+        *recorded = text.and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    }
+}
+
 /// Runs statements in the simple query protocol. Returns how many completed, and the error of the first one that did not.
 async fn run<'e, DB, E>(executor: E, sql: &str, mut on_row: impl FnMut(&DB::Row)) -> (usize, Option<sqlx::Error>)
 where

@@ -17,7 +17,7 @@ use crate::recovery::{InterruptedMigration, inspect_interrupted};
 use crate::report::{CompletedMigration, RunReport};
 use crate::run_options::RunOptions;
 use crate::session;
-use crate::step::{StepError, StepRunner, StepSession};
+use crate::step::{StepError, StepOutcome, StepRunner, StepSession};
 use crate::stored_scripts;
 use crate::summary::{self, Currency, Repetitions};
 use crate::trigger_catalog::{self, AbsentNames};
@@ -612,13 +612,13 @@ async fn run_steps(
         let (number, of) = (earlier + at + 1, earlier + plan.steps.len());
         options.emit(&Event::Started { title: &step.title, direction: step.direction, number, of });
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
-        let session = match turn.run(set, &plan.steps[at..], &mut absent, options).instrument(span).await {
-            Ok(session) => session,
+        let outcome = match turn.run(set, &plan.steps[at..], &mut absent, options).instrument(span).await {
+            Ok(outcome) => outcome,
             Err(StepError::HistoryChanged) => return Ok(Outcome::PlanAgain),
             Err(StepError::Failed(error)) => return Err(report.add_to(error)),
         };
         early = turn.early;
-        report.done.push(completed(step, since.elapsed(), options));
+        report.done.push(completed(step, outcome.took.unwrap_or_else(|| since.elapsed()), options));
         absent.forget_defined(step.script());
         let is_last = at + 1 == plan.steps.len();
         // The values of sequences that a script has left, no statement removes from a session of MySQL.
@@ -626,7 +626,7 @@ async fn run_steps(
         let dialect = backend.dialect();
         let reads_sequences =
             |script: &Script| session_effect::reads_earlier_sequences(&script.text, &script.statements, dialect);
-        let needs_new = session == StepSession::Changed || next.is_some_and(reads_sequences);
+        let needs_new = outcome.session == StepSession::Changed || next.is_some_and(reads_sequences);
         if needs_new && !is_last && renew(backend, history_sql, history, options, report).await? {
             return Ok(Outcome::PlanAgain);
         }
@@ -653,8 +653,8 @@ impl<'p> Turn<'_, 'p> {
         steps: &'p [Step<'p>],
         absent: &mut AbsentNames,
         options: &RunOptions,
-    ) -> Result<StepSession, StepError> {
-        let Some((step, others)) = steps.split_first() else { return Ok(StepSession::Clean) };
+    ) -> Result<StepOutcome, StepError> {
+        let (step, others) = (&steps[0], &steps[1..]);
         let triggers = match checked_triggers(self.backend, self.history_sql, set, steps, absent).await {
             Ok(triggers) => triggers,
             Err(error) => return Err(self.withdrawn(error).await.into()),
@@ -678,7 +678,7 @@ impl<'p> Turn<'_, 'p> {
         };
         let outcome = runner.run().await?;
         self.early = next.filter(|_| outcome.next == StartRecord::Written);
-        Ok(outcome.session)
+        Ok(outcome)
     }
 
     /// The error before the step, after its start is withdrawn if it was recorded with the end of the step before.

@@ -94,7 +94,7 @@ pub enum Event<'a> {
         title: &'a str,
         /// Whether it is applied or reverted.
         direction: Direction,
-        /// The duration, including gates and retries.
+        /// The duration, including gates and retries; of an applied migration, the one that the history records.
         took: Duration,
     },
 }

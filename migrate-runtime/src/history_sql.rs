@@ -96,6 +96,9 @@ pub struct HistoryDialect {
     pub as_text: fn(&str) -> String,
     /// Texts, one after the other.
     pub joined: fn(&[String]) -> String,
+    /// The end of a statement that writes the record of an applied migration: it returns the time that is recorded. Empty where that
+    /// is known before.
+    pub returning_time: &'static str,
     /// What stands between the columns of a query without tables and its condition.
     pub from_nothing: &'static str,
     /// Whole seconds between two moments, as text.

@@ -16,7 +16,7 @@ pub struct CompletedMigration {
     pub title: String,
     /// `Up` if it was applied, `Down` if it was reverted.
     pub direction: Direction,
-    /// The duration, including gates and retries.
+    /// The duration, including gates and retries; of an applied migration, the one that the history records.
     pub took: Duration,
     /// Whether the SQL is the stored copy in the history, instead of a local file.
     pub from_history: bool,

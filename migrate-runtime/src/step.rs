@@ -3,7 +3,7 @@
 //! What runs, and in which order, is decided elsewhere (`plan`, `script_plan`); what is written into the history, in
 //! `history_changes`; how a body runs, in `steps`; how a failure is described, in `step_errors`.
 
-use crate::backend::{Backend, Expected, Remains, UnitError};
+use crate::backend::{Backend, Expected, Recorded, Remains, UnitError};
 use crate::backend_error::BackendError;
 use crate::codes;
 use crate::early_start::{EarlyStart, StartRecord};
@@ -61,6 +61,8 @@ pub struct StepOutcome {
     pub session: StepSession,
     /// Whether the start of the next step is recorded.
     pub next: StartRecord,
+    /// How long it took, as its record says; `None` if that is not known.
+    pub took: Option<Duration>,
 }
 
 /// What a step has left of its session.
@@ -144,24 +146,27 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
         let is_started = self.early.is_some();
         let prepared = self.prepare().await?;
         self.refuse_custom_settings(&prepared).await?;
-        let mut next = StartRecord::Missing;
+        let mut recorded = Recorded::alone(None);
         if prepared.plan.has_segments() {
             if !prepared.plan.atomic && !is_started {
                 self.start(&prepared).await?;
             }
             self.freshen_session(&prepared).await?;
-            next = script::run(&mut self, &prepared).await?;
+            recorded = script::run(&mut self, &prepared).await?;
         } else {
             script::run(&mut self, &prepared).await?;
-            let change = prepared.changes.finished(Elapsed::Measured(self.since.elapsed()));
+            let took = self.since.elapsed();
+            recorded.took = Some(took);
+            let change = prepared.changes.finished(Elapsed::Measured(took));
             let written = self.backend.write(self.history_sql, &change).await;
             written.map_err(|error| error.into_history_error("cannot write the history"))?;
         }
         let session = self.finish(prepared).await?;
+        let Recorded { next, took } = recorded;
         if let Some(early) = self.next.filter(|_| next == StartRecord::Written) {
             early.apply(self.history);
         }
-        Ok(StepOutcome { session, next })
+        Ok(StepOutcome { session, next, took })
     }
 
     /// No catalog lists custom settings, and none can be unset: a script must not read one that the application has set.

@@ -24,6 +24,36 @@ async fn is_applied<'c>(migrator: &Migrator, database: impl Database<'c>) {
     assert!(migrator.is_up_to_date(database).await.unwrap());
 }
 
+/// What a run reports of a migration is what its history says, also where the record is written with the script.
+#[tokio::test]
+async fn a_migration_has_one_duration() {
+    for kind in Kind::ALL {
+        let database = TestDatabase::new(kind).await;
+        let slow = match kind {
+            Kind::Postgres => "SELECT pg_sleep(0.3)",
+            Kind::MariaDb => "SELECT sleep(0.3)",
+            Kind::Sqlite => {
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT sum(i) FROM n"
+            }
+        };
+        let outside = match kind {
+            Kind::Postgres => "CREATE INDEX CONCURRENTLY i ON t (id)",
+            Kind::MariaDb => "CREATE INDEX i ON t (id)",
+            Kind::Sqlite => "VACUUM",
+        };
+        let rows = format!("INSERT INTO t VALUES (1); {slow}; SELECT 7 AS execution_ms");
+        let set = set(kind, &["CREATE TABLE t (id integer)", &rows, outside]);
+        let migrator = Migrator::new(set);
+        let report = migrator.run(&database.url).await.unwrap();
+        let status = migrator.status(&database.url).await.unwrap();
+        let recorded: Vec<_> = status.migrations().iter().map(|row| row.run().and_then(|run| run.execution_ms)).collect();
+        let reported: Vec<_> = report.done.iter().map(|done| u64::try_from(done.took.as_millis()).ok()).collect();
+        assert_eq!(reported, recorded, "{kind:?}");
+        assert!(reported[1] > Some(10), "{kind:?}: {reported:?}");
+        database.drop().await;
+    }
+}
+
 macro_rules! runs_on_everything {
     ($name:ident, $kind:expr, $pool:ty, $options:ty) => {
         #[tokio::test]

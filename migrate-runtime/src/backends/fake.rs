@@ -3,12 +3,13 @@
 //! It stores what a real database stores: committed effects, history rows, and the lock. If the connection is lost during a call,
 //! the call has happened or not; as with a real network, the caller cannot distinguish the two.
 
-use crate::backend::{Backend, BuildChange, ConnectionState, Expected, Presence, Remains, RenewedSession, UnitError, UnitRun};
+use crate::backend::{
+    Backend, BuildChange, ConnectionState, Expected, Presence, Recorded, Remains, RenewedSession, UnitError, UnitRun,
+};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::{self, OpenOptions};
 use crate::connection::TextRow;
 use crate::database_source::{self, BackendFuture, sealed};
-use crate::early_start::StartRecord;
 use crate::event::SessionInfo;
 use crate::history_change::{Catalog, Elapsed, FailedOutcome, HistoryChange, Observation, RecordWrite, Restored, StoredSql};
 use crate::history_changes;
@@ -451,7 +452,7 @@ impl Backend for Fake {
         _: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
+    ) -> Result<Recorded, UnitError> {
         if self.history_changed(unit_run.expected) {
             return Err(UnitError::HistoryChanged);
         }
@@ -460,7 +461,7 @@ impl Backend for Fake {
             inner.effects.extend(statements(unit_run));
             inner.apply(&build_change(Elapsed::Measured(unit_run.since.elapsed())));
         });
-        outcome.map(|()| StartRecord::Missing).map_err(|error| statement_failed(first, error))
+        outcome.map(|()| Recorded::alone(None)).map_err(|error| statement_failed(first, error))
     }
 
     async fn run_alone(
@@ -468,13 +469,13 @@ impl Backend for Fake {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
+    ) -> Result<Recorded, UnitError> {
         let first = unit_run.unit.statements.start;
         let outcome = self.call(&format!("alone {}", first + 1), |inner| inner.effects.extend(statements(unit_run)));
         outcome.map_err(|error| statement_failed(first, error))?;
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
         self.write(history_sql, &change).await.map_err(UnitError::from_write)?;
-        Ok(StartRecord::Missing)
+        Ok(Recorded::alone(None))
     }
 
     async fn run_setting(&mut self, _: &str) -> Result<(), BackendError> {

@@ -24,7 +24,7 @@ mod trust;
 mod warnings;
 
 use crate::backend::{
-    Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
+    Backend, BuildChange, ConnectionState, Presence, Recorded, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
 };
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows};
@@ -206,8 +206,9 @@ impl<'c> MySql<'c> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
-        let record = self.record_sql(history_sql, &build_change(Elapsed::Measured(unit_run.since.elapsed())));
+    ) -> Result<Recorded, UnitError> {
+        let took = unit_run.since.elapsed();
+        let record = self.record_sql(history_sql, &build_change(Elapsed::Measured(took)));
         // The second check detects a lock that the script has released, and renews a lease for its full duration.
         let [run_role, script] = self.role_switch().await.map_err(UnitError::from_write)?.map(as_sql);
         let guard = self.guard(history_sql);
@@ -215,7 +216,7 @@ impl<'c> MySql<'c> {
         let record = format!("{run_role}{}{record}", guard_sql(&guard));
         let (completed, outcome) = self.commit_record(&record, next.as_deref(), &script).await;
         let error = match outcome {
-            Ok(start) => return Ok(start),
+            Ok(next) => return Ok(Recorded { next, took: Some(took) }),
             Err(error) => error,
         };
         let completed = completed.saturating_sub(usize::from(!run_role.is_empty()));
@@ -662,7 +663,7 @@ impl Backend for MySql<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
+    ) -> Result<Recorded, UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         let limits = self.lock_timeouts_sql(unit_run, true);
         let guard: Vec<String> = limits.into_iter().chain(self.guard_before(history_sql, unit_run).await?).collect();
@@ -704,7 +705,7 @@ impl Backend for MySql<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
+    ) -> Result<Recorded, UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         let mut limits = self.lock_timeouts_sql(unit_run, false);
         if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
@@ -748,10 +749,11 @@ impl Backend for MySql<'_> {
         if unit_run.numbered_statements().next().is_some_and(|(_, first)| locks_tables(first.sql(unit_run.text))) {
             self.execute("UNLOCK TABLES").await.map_err(UnitError::RecordFailed)?;
         }
-        let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
+        let took = unit_run.since.elapsed();
+        let change = build_change(Elapsed::Measured(took));
         let switch = self.role_switch().await.map_err(UnitError::from_write)?;
         let written = self.write_with_roles(history_sql, &change, unit_run.next_start, switch.map(as_sql)).await;
-        written.map_err(UnitError::from_write)
+        written.map(|next| Recorded { next, took: Some(took) }).map_err(UnitError::from_write)
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {

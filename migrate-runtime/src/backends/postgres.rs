@@ -27,11 +27,11 @@ mod trust;
 pub use connector::PgConnector;
 
 use crate::backend::{
-    Backend, BuildChange, ConnectionState, Presence, Remains, RenewedSession, SequenceValues, SessionReset, UnitError, UnitRun,
+    Backend, BuildChange, ConnectionState, Presence, Recorded, Remains, RenewedSession, SequenceValues, SessionReset, UnitError,
+    UnitRun,
 };
 use crate::backend_error::{BackendError, BackendErrorKind, LOCK_LOST, SESSION_CHANGED, shortened};
-use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, rows};
-use crate::early_start::StartRecord;
+use crate::connection::{ANSWER_TIMEOUT, ConnectionGuard, TextRow, note_time, rows};
 use crate::endpoint::Endpoint;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
@@ -72,6 +72,8 @@ pub struct Postgres<'c> {
     /// How a new session of the server reads quotes.
     server_quoting: Quoting,
     database: String,
+    /// How long the step took, as its record says.
+    recorded_time: Option<Duration>,
     reset: SessionReset,
     /// The `session` statements, which a new session, or each transaction through a pooler, starts with.
     session: Vec<String>,
@@ -124,6 +126,7 @@ impl<'c> Postgres<'c> {
             connector,
             server_quoting: Quoting::of(Dialect::Postgres),
             database: String::new(),
+            recorded_time: None,
             reset: SessionReset::default(),
             session: Vec::new(),
             driver_settings: Vec::new(),
@@ -144,7 +147,8 @@ impl<'c> Postgres<'c> {
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
-        let (completed, error) = self.connection.run(sql).await;
+        let recorded = &mut self.recorded_time;
+        let (completed, error) = self.connection.run_with(sql, |row| note_time(row, recorded)).await;
         let mut error = error.map(read_error);
         if let Some(error) = &mut error {
             // read_only_sql_transaction. In a writable session, the script itself has started a read-only transaction.
@@ -604,7 +608,7 @@ impl Backend for Postgres<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
+    ) -> Result<Recorded, UnitError> {
         // The limit of `session` takes precedence.
         let is_limited = self.session_mentions().has(Mention::LockTimeout);
         let unit_run = &if is_limited { UnitRun { brief_locks: &[], ..*unit_run } } else { *unit_run };
@@ -630,7 +634,7 @@ impl Backend for Postgres<'_> {
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);
         let outcome = match self.run(&message.sql).await {
-            (_, None) => Ok(StartRecord::Missing),
+            (_, None) => Ok(Recorded::alone(self.recorded_time.take())),
             (completed, Some(error)) => Err(self.commit_error(&message, completed, error).await),
         };
         self.pooled_unit = None;
@@ -645,7 +649,7 @@ impl Backend for Postgres<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
+    ) -> Result<Recorded, UnitError> {
         let invalid_before = self.before_build(unit_run).await?;
         if let Some(lease) = self.lease.as_mut().filter(|_| self.connector.options().is_none()) {
             // There is no heartbeat without a second connection.
@@ -683,12 +687,13 @@ impl Backend for Postgres<'_> {
         if self.lease.is_none() && unit_run.mentions.has(Mention::Unlock) {
             self.reacquire_lock(history_sql).await.map_err(UnitError::RecordFailed)?;
         }
-        let record = self.record_sql(history_sql, build_change(Elapsed::Measured(unit_run.since.elapsed())));
+        let took = unit_run.since.elapsed();
+        let record = self.record_sql(history_sql, build_change(Elapsed::Measured(took)));
         let record = format!("{}{record}", self.reset_after(unit_run));
         let changes = state.as_ref().map_or_else(String::new, |state| format!("{};\n", state.compare_sql()));
         self.commit_after(history_sql, &changes, &record, unit_run.sequence_values).await.map_err(UnitError::from_write)?;
         self.kept_state = state.map_or(KeptState::Outdated, |state| state.kept_after());
-        Ok(StartRecord::Missing)
+        Ok(Recorded::alone(Some(took)))
     }
 
     async fn run_setting(&mut self, sql: &str) -> Result<(), BackendError> {

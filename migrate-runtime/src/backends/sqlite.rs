@@ -9,12 +9,12 @@ mod table_list;
 mod trust;
 
 use crate::backend::{
-    Backend, BuildChange, ConnectionState, Expected, Presence, Remains, RenewedSession, SessionReset, UnitError, UnitRun,
+    Backend, BuildChange, ConnectionState, Expected, Presence, Recorded, Remains, RenewedSession, SessionReset, UnitError,
+    UnitRun,
 };
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::backends::OpenOptions;
-use crate::connection::{ConnectionGuard, TextRow, rows};
-use crate::early_start::StartRecord;
+use crate::connection::{ConnectionGuard, TextRow, note_time, rows};
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_sql::{HistoryDialect, HistorySql};
@@ -54,6 +54,8 @@ pub struct Sqlite<'c> {
     /// How to open another connection; `None` for a borrowed connection.
     options: Option<SqliteConnectOptions>,
     reset: SessionReset,
+    /// How long the step took, as its record says.
+    recorded_time: Option<Duration>,
     /// The `session` statements.
     session: Vec<String>,
     /// The attached databases and temporary objects before `prepare`.
@@ -73,7 +75,18 @@ impl<'c> Sqlite<'c> {
     pub fn new(connection: ConnectionGuard<'c, sqlx::Sqlite>, options: Option<SqliteConnectOptions>, open: OpenOptions) -> Self {
         let (reset, session, original) = (SessionReset::default(), Vec::new(), BTreeSet::new());
         let (hidden, journal_mode) = (Vec::new(), String::new());
-        Sqlite { connection, options, reset, session, original, hidden, journal_mode, max_wait: open.max_wait, stop: open.stop }
+        Sqlite {
+            connection,
+            options,
+            recorded_time: None,
+            reset,
+            session,
+            original,
+            hidden,
+            journal_mode,
+            max_wait: open.max_wait,
+            stop: open.stop,
+        }
     }
 
     /// Opens a connection of our own in place of one from a pool, whose session the application uses. A database in memory
@@ -178,7 +191,8 @@ impl<'c> Sqlite<'c> {
     }
 
     async fn run(&mut self, sql: &str) -> (usize, Option<BackendError>) {
-        let (completed, error) = self.connection.run(sql).await;
+        let recorded = &mut self.recorded_time;
+        let (completed, error) = self.connection.run_with(sql, |row| note_time(row, recorded)).await;
         (completed, error.map(read_error))
     }
 
@@ -436,7 +450,7 @@ impl Backend for Sqlite<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
+    ) -> Result<Recorded, UnitError> {
         let mut chunks = unit_run.chunks(MAX_CHUNK);
         let last = chunks.pop().unwrap_or_default();
         let mut message = Self::begin_if_unchanged(history_sql, unit_run.expected);
@@ -450,7 +464,7 @@ impl Backend for Sqlite<'_> {
         message.append(&history_sql.write(&build_change(Elapsed::Transaction(unit_run.since.elapsed()))));
         message.append("COMMIT;");
         self.transact(&message, first).await?;
-        Ok(StartRecord::Missing)
+        Ok(Recorded::alone(self.recorded_time.take()))
     }
 
     async fn run_alone(
@@ -458,7 +472,7 @@ impl Backend for Sqlite<'_> {
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
         build_change: BuildChange<'_>,
-    ) -> Result<StartRecord, UnitError> {
+    ) -> Result<Recorded, UnitError> {
         let mut message = SqlMessage::default();
         message.add_statements(unit_run, unit_run.unit.statements.clone());
         // A statement outside a transaction, such as `VACUUM`, does nothing before it has the lock of the file.
@@ -477,9 +491,10 @@ impl Backend for Sqlite<'_> {
             let remains = self.remains().await;
             return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, error, remains });
         }
-        let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
+        let took = unit_run.since.elapsed();
+        let change = build_change(Elapsed::Measured(took));
         let written = self.write_if_unchanged(history_sql, &change, unit_run.expected).await;
-        written.map(|()| StartRecord::Missing).map_err(|error| match error {
+        written.map(|()| Recorded::alone(Some(took))).map_err(|error| match error {
             UnitError::NotStarted(error) => UnitError::RecordFailed(error),
             error => error,
         })

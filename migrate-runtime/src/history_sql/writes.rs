@@ -41,7 +41,8 @@ impl HistorySql {
                 self.insert_completed(&mut sql, record.version, record.name, Direction::Up, *completion);
             }
             HistoryChange::Finished { version, name, statements, summary, elapsed } => {
-                self.update(&mut sql, version, &self.applied_columns(*statements, *elapsed));
+                let (set, returning) = (self.applied_columns(*statements, *elapsed), self.dialect.returning_time);
+                self.update_returning(&mut sql, version, &set, returning);
                 self.upsert_summary(&mut sql, summary);
                 self.insert_completed(&mut sql, version, name, Direction::Up, Completion::Executed(*elapsed));
             }
@@ -160,7 +161,11 @@ impl HistorySql {
     }
 
     fn update(&self, sql: &mut String, version: &str, set: &str) {
-        let _ = writeln!(sql, "UPDATE {} SET {set} WHERE {};", self.records(), self.is_version(version));
+        self.update_returning(sql, version, set, "");
+    }
+
+    fn update_returning(&self, sql: &mut String, version: &str, set: &str, returning: &str) {
+        let _ = writeln!(sql, "UPDATE {} SET {set} WHERE {}{returning};", self.records(), self.is_version(version));
     }
 
     /// A further assignment of an UPDATE; nothing where what is stored stays.
@@ -224,7 +229,7 @@ impl HistorySql {
         };
         let _ = writeln!(
             sql,
-            "INSERT INTO {} ({columns}) VALUES ({}, {}, {}, 'sql', {}, '{}', '{}', '{}', {}, {}, {now}, {applied_at}, {}, {}, '{TOOL}', {}, {}) {};",
+            "INSERT INTO {} ({columns}) VALUES ({}, {}, {}, 'sql', {}, '{}', '{}', '{}', {}, {}, {now}, {applied_at}, {}, {}, '{TOOL}', {}, {}) {}{};",
             self.records(),
             self.text(&self.service),
             self.text(record.version),
@@ -239,7 +244,8 @@ impl HistorySql {
             self.dialect.user,
             script(record.up),
             script(record.down),
-            (self.dialect.upsert)("service, version", &changed)
+            (self.dialect.upsert)("service, version", &changed),
+            if execution_ms.is_some() { self.dialect.returning_time } else { "" }
         );
     }
 

@@ -1,9 +1,9 @@
 //! Runs a SQL script part by part, with a checkpoint after each segment, and again where a lock was not acquired in time.
 
-use crate::backend::{Expected, Remains, SequenceValues, UnitError, UnitRun};
+use crate::backend::{Expected, Recorded, Remains, SequenceValues, UnitError, UnitRun};
 use crate::backend_error::BackendErrorKind;
 use crate::backoff;
-use crate::early_start::{EarlyStart, StartRecord};
+use crate::early_start::EarlyStart;
 use crate::event::Event;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_changes;
@@ -25,10 +25,10 @@ use std::time::Duration;
 /// How much longer than a script may take the engine waits for its server to end it.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs what is left of a script. Returns whether the start of the next step was recorded with its end.
-pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Result<StartRecord, StepError> {
+/// Runs what is left of a script. Returns what was recorded with its end.
+pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Result<Recorded, StepError> {
     let (mut done, mut number) = (runner.step.done, 0);
-    let mut next = StartRecord::Missing;
+    let mut recorded = Recorded::alone(None);
     for part in &prepared.plan.parts {
         match part {
             ScriptPart::SessionSettings(statements) => run_settings(runner, prepared, statements.clone(), done).await?,
@@ -37,7 +37,7 @@ pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -
             }
             ScriptPart::Segment(segment) => {
                 observation::before_segment(runner, prepared, number).await?;
-                next = run_segment(runner, prepared, segment, number, done).await?;
+                recorded = run_segment(runner, prepared, segment, number, done).await?;
                 (done, number) = (segment.unit.done_after, number + 1);
                 if !segment.last {
                     prepared.changes.apply_progress(runner.history, done);
@@ -45,7 +45,7 @@ pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -
             }
         }
     }
-    Ok(next)
+    Ok(recorded)
 }
 
 /// Runs statements that only set something for the session; they have no checkpoint.
@@ -74,7 +74,7 @@ async fn run_segment(
     segment: &Segment,
     number: usize,
     done: usize,
-) -> Result<StartRecord, StepError> {
+) -> Result<Recorded, StepError> {
     let change = |elapsed: Elapsed| {
         let observation = || prepared.observations.with_checkpoint(number + 1);
         let changes = &prepared.changes;
@@ -114,7 +114,7 @@ async fn run_segment(
         // The server ends a statement by itself where it can; this is for where it cannot, or does not answer.
         let left = prepared.timeout.saturating_add(GRACE).saturating_sub(runner.since.elapsed());
         let error = match tokio::time::timeout(left, running).await {
-            Ok(Ok(next)) => return Ok(next),
+            Ok(Ok(recorded)) => return Ok(recorded),
             Ok(Err(error)) => with_remains(error, prepared, segment, runner.backend.dialect()),
             Err(_) => return Err(step_errors::timed_out(&prepared.script, &segment.unit, prepared.timeout).into()),
         };

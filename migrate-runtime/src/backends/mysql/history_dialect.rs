@@ -30,6 +30,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     upsert,
     insert_if_absent: |insert| format!("INSERT IGNORE {insert}"),
     joined: |texts| format!("concat({})", texts.join(", ")),
+    returning_time: "",
     from_nothing: "FROM DUAL",
     as_text: |expression| format!("CAST({expression} AS CHAR)"),
     seconds_between: |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)"),

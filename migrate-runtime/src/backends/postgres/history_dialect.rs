@@ -32,6 +32,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     upsert,
     insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
     joined: |texts| texts.join(" OPERATOR(pg_catalog.||) "),
+    returning_time: " RETURNING execution_ms",
     from_nothing: "",
     as_text: |expression| format!("CAST({expression} AS pg_catalog.text)"),
     seconds_between: |from, to| {
