@@ -50,9 +50,9 @@ case ${1:-} in
     exit $failed
     ;;
   *)
-    # A test that waits for ever must not hide which one it is.
+    # A test that waits for ever must not hide which one it is. In the foreground, Ctrl-C ends the tests, too.
     limit=()
-    if command -v timeout >/dev/null; then limit=(timeout --kill-after=60s 60m); fi
+    if command -v timeout >/dev/null; then limit=(timeout --foreground --kill-after=60s 60m); fi
     # Without `--no-fail-fast`, only the failures of the first package would be shown.
     on tests/servers.sh "" ${limit[@]+"${limit[@]}"} cargo test --workspace --no-fail-fast "$@"
     ;;

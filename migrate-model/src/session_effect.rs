@@ -329,7 +329,14 @@ fn contains_word(sql: &str, word: &str, dialect: Dialect) -> bool {
 
 /// A name without quotes, in lower case.
 fn bare(name: &str) -> String {
-    name.trim_matches(['"', '`', '[', ']', '\'']).to_lowercase()
+    let unquoted = name.trim_matches(['"', '`', '[', ']', '\'']).to_lowercase();
+    if unquoted.contains("``") { unquoted.replace("``", "`") } else { unquoted }
+}
+
+/// Can a token be a name? A text of MySQL in double quotes is one with `ANSI_QUOTES`.
+fn may_be_name(token: &Token, sql: &str, dialect: Dialect) -> bool {
+    let is_text = || dialect == Dialect::MySql && token.kind == Kind::Text && token.text(sql).starts_with('"');
+    matches!(token.kind, Kind::Word | Kind::QuotedName) || is_text()
 }
 
 /// The positions of `@name`, but not of `@@setting` and `user@host`.

@@ -21,6 +21,9 @@ use migrate_model::session_effect;
 use migrate_model::statement::Reading;
 use migrate_model::target::Direction;
 
+/// The longest scripts (bytes), up and down, whose start is recorded early.
+const MAX_TEXT: usize = 64 << 10;
+
 /// Whether the start of a step is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartRecord {
@@ -56,7 +59,8 @@ impl<'s> EarlyStart<'s> {
         let is_new = step.direction == Direction::Up && step.done == 0 && history.get(&step.key).is_none();
         let dialect = reading.dialect;
         let needs_session = session_effect::reads_earlier_sequences(&script.text, &script.statements, dialect);
-        if !is_new || !script.directives.gates.is_empty() || needs_session {
+        let down = step.migration.and_then(|migration| migration.down.as_ref()).map_or(0, |down| down.text.len());
+        if script.text.len().max(down) > MAX_TEXT || !is_new || !script.directives.gates.is_empty() || needs_session {
             return None;
         }
         let plan = plan_script(script, reading, 0);

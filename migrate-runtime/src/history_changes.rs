@@ -10,7 +10,7 @@ use crate::history_change::{
 };
 use crate::history_sql::HistorySql;
 use crate::migrator::Resolution;
-use crate::recovery::{InterruptedMigration, up_statements};
+use crate::recovery::{InterruptedMigration, RecoveredState, up_statements};
 use migrate_model::checksum::Checksum;
 use migrate_model::directives::Phase;
 use migrate_model::history::{History, Record, RecordState};
@@ -283,14 +283,15 @@ pub fn recovered<'a>(
     set: &MigrationSet,
 ) -> Option<HistoryChange<'a>> {
     let record = history.get(&interrupted.key)?;
-    let recovered = interrupted.recovered?;
     let (version, by) = (record.key.as_str(), ResolvedBy::Catalogue(&interrupted.evidence));
-    if interrupted.had_not_started(record) {
-        let direction = if record.state.is_revert() { Direction::Down } else { Direction::Up };
-        let restored = restored(history, record, direction, up_statements(set, record));
-        return Some(HistoryChange::GivenUp { version, restored, by });
-    }
-    Some(HistoryChange::Resolved { version, state: recovered.state, done: recovered.done, by, script: None })
+    Some(match interrupted.recovered? {
+        RecoveredState::NotStarted => {
+            let direction = if record.state.is_revert() { Direction::Down } else { Direction::Up };
+            let restored = restored(history, record, direction, up_statements(set, record));
+            HistoryChange::GivenUp { version, restored, by }
+        }
+        RecoveredState::Stopped { state, done } => HistoryChange::Resolved { version, state, done, by, script: None },
+    })
 }
 
 /// Why an operator's statement about a migration cannot be recorded.

@@ -99,6 +99,9 @@ pub struct HistoryDialect {
     /// The end of a statement that writes the record of an applied migration: it returns the time that is recorded. Empty where that
     /// is known before.
     pub returning_time: &'static str,
+    /// A statement, with `;` and a line end, after which a generated number of our rows is no longer that of the session. Empty where
+    /// there is none, or none is needed.
+    pub forget_generated: &'static str,
     /// What stands between the columns of a query without tables and its condition.
     pub from_nothing: &'static str,
     /// Whole seconds between two moments, as text.

@@ -39,6 +39,7 @@ use migrate_model::policy::OutOfOrder;
 use migrate_model::run_settings::{HistoryTables, RunSettings};
 use migrate_model::script::Script;
 use migrate_model::script_plan::plan_script;
+use migrate_model::session_effect::catalog::TriggerCatalog;
 use migrate_model::session_effect::table_engines;
 use migrate_model::set_settings::SetSettings;
 use migrate_model::statement::Reading;
@@ -425,7 +426,8 @@ impl Migrator {
     /// How the script of each step of a plan runs, in order; `None` for a script that only the history contains. Reads only.
     ///
     /// On MySQL and MariaDB, a script runs statement by statement if it may write a table without transactions, also through a
-    /// trigger, a view or a routine: the database is asked for these, as they are now. On other databases, it is not asked.
+    /// trigger, a view or a routine: the database is asked for these, as they are now. It is not asked while a process runs
+    /// migrations, because the answer would come only when its statement has finished; nor on other databases.
     ///
     /// # Errors
     /// When the database cannot be reached, or its catalog cannot be read.
@@ -440,7 +442,13 @@ impl Migrator {
             return Ok(scripts.into_iter().map(|script| script.map(Script::transaction_mode)).collect());
         }
         let (mut backend, history_sql) = self.open_own_reader(database).await?;
-        let catalog = trigger_catalog::of_scripts(&mut *backend, scripts.iter().flatten().copied()).await?;
+        let locked = backend.is_locked(&history_sql).await;
+        let locked = locked.map_err(|error| error.into_history_error("cannot read the lock"))?;
+        let catalog = if locked == Some(true) {
+            TriggerCatalog::default()
+        } else {
+            trigger_catalog::of_scripts(&mut *backend, scripts.iter().flatten().copied()).await?
+        };
         engine::release_clean(backend, &history_sql).await;
         let reading = reading.with_triggers(&catalog);
         Ok(scripts.into_iter().map(|script| script.map(|script| transaction_mode(script, reading))).collect())

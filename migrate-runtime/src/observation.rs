@@ -57,14 +57,18 @@ pub fn is_achieved(effect: &Effect, presence: Presence) -> bool {
     }
 }
 
-/// The digits of objects of which none is as the statement would make it.
-fn unaffected(effects: &[Effect]) -> String {
-    let presence = |effect: &Effect| match effect.verb {
+/// The presence of an object that is not as the statement would make it.
+pub fn usual(effect: &Effect) -> Presence {
+    match effect.verb {
         Verb::Creates => Presence::Absent,
         Verb::Drops => Presence::Present,
         Verb::Validates => Presence::Invalid,
-    };
-    effects.iter().map(|effect| presence(effect).digit()).collect()
+    }
+}
+
+/// The digits of objects of which none is as the statement would make it.
+fn unaffected(effects: &[Effect]) -> String {
+    effects.iter().map(|effect| usual(effect).digit()).collect()
 }
 
 impl Observations {

@@ -31,32 +31,32 @@ pub struct InterruptedMigration {
 
 /// The state of an interrupted migration once the outcome of its statement is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RecoveredState {
+pub enum RecoveredState {
+    /// The first statement has not run: everything is as it was before.
+    NotStarted,
     /// As if the database had rejected the next statement: it will run again.
-    pub state: RecordState,
-    /// How many statements are done.
-    pub done: usize,
+    Stopped {
+        /// The state.
+        state: RecordState,
+        /// How many statements are done.
+        done: usize,
+    },
 }
 
 impl InterruptedMigration {
-    /// Whether none of its statements has taken effect, nor had before the run that was interrupted.
-    pub fn had_not_started(&self, record: &Record) -> bool {
-        record.statements_done == 0 && self.recovered.is_some_and(|recovered| recovered.done == 0)
-    }
-
     /// Changes a history to what was found out. A migration that had not started is in the state in which it was before. `set` has
     /// the statements of its up migration.
     pub fn apply(&self, history: &mut History, set: &MigrationSet) {
         let Some(record) = history.get(&self.key).cloned() else { return };
         match self.recovered {
-            Some(_) if self.had_not_started(&record) && !record.state.is_revert() => history.remove(&record.key),
-            Some(_) if self.had_not_started(&record) => {
+            Some(RecoveredState::NotStarted) if !record.state.is_revert() => history.remove(&record.key),
+            Some(RecoveredState::NotStarted) => {
                 let statements = up_statements(set, &record).unwrap_or(record.statements);
                 let mut applied = record.with_progress(RecordState::Applied, statements);
                 applied.statements = statements;
                 history.upsert(applied);
             }
-            Some(RecoveredState { state, done }) => history.upsert(record.with_progress(state, done)),
+            Some(RecoveredState::Stopped { state, done }) => history.upsert(record.with_progress(state, done)),
             None => {}
         }
     }
@@ -80,10 +80,11 @@ pub async fn inspect_interrupted(
 ) -> Result<Vec<InterruptedMigration>, Error> {
     let mut interrupted = Vec::new();
     for record in history.records() {
-        // What another release was applying is its own affair.
+        // What another release was applying is its own affair, unless nothing of it has run.
         let is_own = record.state.is_revert() || record.key.version().is_some_and(|version| set.get(version).is_some());
-        let Some(state) = record.state.interrupted().filter(|_| is_own) else { continue };
-        interrupted.extend(inspect(backend, history_sql, record, state, set.settings().reading()).await?);
+        let Some(state) = record.state.interrupted().filter(|_| is_own || record.statements_done == 0) else { continue };
+        let inspected = inspect(backend, history_sql, record, state, set.settings().reading()).await?;
+        interrupted.extend(inspected.filter(|migration| is_own || migration.recovered == Some(RecoveredState::NotStarted)));
     }
     Ok(interrupted)
 }
@@ -139,6 +140,23 @@ impl<'r> Interruption<'r> {
     fn paths(&self, dialect: Dialect) -> Vec<&str> {
         let sql = |at: &usize| self.script.statements[*at].sql(&self.script.text);
         self.settings.iter().map(sql).filter(|sql| session_effect::decides_names(sql, dialect)).collect()
+    }
+
+    /// Whether nothing of the script has run. The catalog proves it only if it would show everything that the first statement does
+    /// as a change, and shows none: an index may be invalid by now, or the statement changes something else where it creates nothing.
+    fn had_not_started(&self, presences: &[Presence], before: &Before) -> bool {
+        if self.record.statements_done > 0 || self.effects.is_empty() {
+            return false;
+        }
+        let before = match before {
+            Before::Shown(before) => before,
+            Before::NotStarted => return true,
+            Before::Unknown => return false,
+        };
+        self.effects.iter().zip(presences).enumerate().all(|(at, (effect, presence))| {
+            let was = before.get(at).copied().unwrap_or_else(|| observation::usual(effect));
+            *presence == was && !observation::is_achieved(effect, was)
+        })
     }
 
     /// How many statements are done, from what the catalog shows now and what it showed before; `None` if it does not prove it.
@@ -227,8 +245,11 @@ async fn inspect(
         Err(error) if error.is_connection_lost() => return Err(lost(error)),
         Err(error) => return unknown(format!("cannot read `{}`: {}", history_sql.events_name(), error.message)),
     };
-    let done = interruption.done(&presences, &before);
-    let recovered = done.map(|done| RecoveredState { state, done });
+    let recovered = if interruption.had_not_started(&presences, &before) {
+        Some(RecoveredState::NotStarted)
+    } else {
+        interruption.done(&presences, &before).map(|done| RecoveredState::Stopped { state, done })
+    };
     let evidence = format!("{}{}", evidence.join(", "), before.describe(&interruption.effects));
     Ok(Some(InterruptedMigration { key: record.key.clone(), recovered, evidence }))
 }

@@ -5,7 +5,7 @@ use crate::engine;
 use crate::error::Error;
 use crate::first_run;
 use crate::history_writers::HistoryWriters;
-use crate::recovery::InterruptedMigration;
+use crate::recovery::{InterruptedMigration, RecoveredState};
 use crate::shared_set::SharedSet;
 use crate::summary::SummaryState;
 use migrate_model::comparison::{MigrationStatus, compare};
@@ -77,7 +77,15 @@ impl StatusReport {
 
     /// Adds what the first run of the service would find, and whether a process runs migrations.
     pub(crate) fn with_surroundings(self, neighbors: Vec<Finding>, activity: Activity, writers: HistoryWriters) -> Self {
-        StatusReport { neighbors, activity, writers, ..self }
+        let mut report = StatusReport { neighbors, activity, writers, ..self };
+        if activity == Activity::Idle {
+            // As the next run sees it.
+            let had_not_started = |migration: &mut InterruptedMigration| migration.recovered == Some(RecoveredState::NotStarted);
+            for migration in report.interrupted.extract_if(.., had_not_started) {
+                migration.apply(&mut report.history, &report.set);
+            }
+        }
+        report
     }
 
     /// Adds whether the row in `schema_versions` is that of the records.

@@ -14,8 +14,8 @@ use migrate_model::statement;
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-/// How deep routines that call each other are followed. What is deeper is unknown.
-const MAX_DEPTH: usize = 4;
+/// How deep triggers, views and routines that use each other are followed. What is deeper is unknown.
+const MAX_DEPTH: usize = 6;
 
 /// How long an answer of the catalog holds. Other sessions may change the catalog after each answer, even the latest one, so this
 /// is about as long as a short migration takes.
@@ -185,8 +185,14 @@ async fn add_called(
     asked: &mut BTreeSet<String>,
     catalog: &mut TriggerCatalog,
 ) -> Result<(), BackendError> {
-    for _ in 0..MAX_DEPTH {
+    for depth in 0..=MAX_DEPTH {
         if catalog.triggers.is_empty() {
+            break;
+        }
+        if depth == MAX_DEPTH {
+            let deeper = catalog.changed_names(backend.dialect());
+            let unknown = deeper.into_iter().filter(|name| !asked.contains(name)).map(|name| (name, vec![RoutineBody::Hidden]));
+            catalog.triggers.extend(unknown.collect::<Vec<_>>());
             break;
         }
         let missing = catalog.missing_names(backend.dialect());
@@ -229,7 +235,11 @@ async fn add_mentioned(
             break;
         }
         if depth == MAX_DEPTH {
-            objects.extend(missing.into_iter().map(|name| (name, NamedObject::Routine(RoutineBody::Hidden))));
+            let hidden = |name: String| {
+                [NamedObject::Routine(RoutineBody::Hidden), NamedObject::Trigger(RoutineBody::Hidden)]
+                    .map(|object| (name.clone(), object))
+            };
+            objects.extend(missing.into_iter().flat_map(hidden));
             break;
         }
         // The schema of an object is one of the names that were asked before.

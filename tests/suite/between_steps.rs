@@ -1,8 +1,9 @@
 //! A run that ends between two migrations: nothing of the next one has run, and the next run knows it, although its start may be
 //! recorded with the end of the first one.
 
-use migrate_runtime::{Event, Migrator, StopSignal, Target};
-use migrate_tests::{Disconnect, Kind, Proxy, TestDatabase, TestFolder};
+use migrate_runtime::{Direction, Event, MigrationState, Migrator, StopSignal, Target};
+use migrate_tests::{Binary, Disconnect, Kind, Proxy, TestDatabase, TestFolder};
+use sqlx::Connection;
 
 /// The second migrations: their first statements create something, change something that the catalog does not show, and change rows.
 const SECOND: [&str; 4] = [
@@ -113,6 +114,125 @@ async fn a_revert_that_had_not_started_is_forgotten() {
         }
     }
     assert!(forgotten > 0);
+}
+
+/// An interruption is forgotten only if the catalog shows that the first statement did nothing. Here it shows nothing, or what was
+/// so before.
+#[tokio::test]
+async fn what_the_history_says_is_what_the_database_has() {
+    let change = "ALTER TABLE t MODIFY id bigint NOT NULL";
+    for first in [
+        "ALTER TABLE t MODIFY id bigint NOT NULL",
+        "ALTER TABLE t CHANGE id id bigint NOT NULL",
+        "ALTER TABLE t ADD COLUMN IF NOT EXISTS id int, MODIFY id bigint NOT NULL",
+        "ALTER TABLE t DROP COLUMN IF EXISTS nope, MODIFY id bigint NOT NULL",
+        "ALTER TABLE t ADD COLUMN n int, MODIFY id bigint NOT NULL",
+    ] {
+        for direction in [Direction::Up, Direction::Down] {
+            let folder = two_files("SELECT 1;");
+            folder.write("migrations/001_t.down.sql", "DROP TABLE t;");
+            let (up, down) = match direction {
+                Direction::Up => (format!("{first};\nCREATE TABLE w (id integer);"), "SELECT 1;".to_owned()),
+                Direction::Down => {
+                    (format!("{change};\nCREATE TABLE w (id integer);"), format!("{};\nDROP TABLE w;", back(first)))
+                }
+            };
+            folder.write("migrations/002_u.up.sql", &up);
+            folder.write("migrations/002_u.down.sql", &down);
+            let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+            for at in 1.. {
+                let database = TestDatabase::new(Kind::MariaDb).await;
+                let (before, cut, after) = match direction {
+                    Direction::Up => (Target::Up(1), Target::Latest, Target::UpTo("001".parse().unwrap())),
+                    Direction::Down => (Target::Latest, Target::Down(1), Target::Latest),
+                };
+                migrator.run_to(&database.url, &before).await.unwrap();
+                let proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, Disconnect::After).await;
+                let _ = migrator.run_to(&proxy.url, &cut).await;
+                let is_finished = !proxy.is_disconnected();
+                if migrator.run_to(&database.url, &after).await.is_ok() {
+                    let sql = "SELECT CONCAT(COLUMN_TYPE, IS_NULLABLE) FROM information_schema.COLUMNS \
+                        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't' AND COLUMN_NAME = 'id'";
+                    let is_changed = database.value(sql).await.starts_with("bigint");
+                    let history = database.history().await;
+                    match history.iter().find(|row| row.starts_with("002|")).map(String::as_str) {
+                        None => assert!(!is_changed, "{first}, {direction:?} at {at}: {history:?}"),
+                        Some("002|applied|2" | "002|applied|1") => {
+                            assert!(is_changed, "{first}, {direction:?} at {at}: {history:?}")
+                        }
+                        // It says that it is not known.
+                        Some(_) => {}
+                    }
+                }
+                database.drop().await;
+                if is_finished {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The opposite of a change of the column.
+fn back(change: &str) -> String {
+    change.replace("bigint NOT NULL", "int").replace("ADD COLUMN n int", "ADD COLUMN m int")
+}
+
+/// `status` shows what the next run starts from, and so does a release without the file.
+#[tokio::test]
+async fn all_views_agree_about_what_had_not_started() {
+    let (database, folder) = (TestDatabase::new(Kind::MariaDb).await, two_files(SECOND[0]));
+    folder.write("migrations/001_t.down.sql", "DROP TABLE t;");
+    let observer = |event: &Event<'_>| assert!(!matches!(event, Event::Finished { .. }), "the end of the process");
+    let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect())).on_event(observer);
+    let url = database.url.clone();
+    assert!(tokio::spawn(async move { migrator.run(&url).await }).await.is_err_and(|error| error.is_panic()));
+    assert_eq!(database.history().await, ["001|applied|2", "002|started|0"]);
+    let set = folder.set(Kind::MariaDb.dialect());
+    let status = Migrator::new(&set).status(&database.url).await.unwrap();
+    let states: Vec<_> = status.migrations().iter().map(|row| row.state).collect();
+    assert_eq!(states, [MigrationState::Applied, MigrationState::Pending]);
+    let old = TestFolder::new(&[("001_t.up.sql", "CREATE TABLE t (id integer);\nINSERT INTO t (id) VALUES (1);")]);
+    old.write("migrations/001_t.down.sql", "DROP TABLE t;");
+    let old = Migrator::new(old.set(Kind::MariaDb.dialect()));
+    assert_eq!(old.run_to(&database.url, &Target::Down(1)).await.unwrap().done.len(), 1);
+    assert!(database.history().await.is_empty());
+    database.drop().await;
+}
+
+/// Another session keeps the place of the next record locked: the end before it is recorded nevertheless.
+#[tokio::test]
+async fn a_start_that_waits_for_a_lock_does_not_undo_the_end_before_it() {
+    for engine in ["InnoDB", "MyISAM"] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let folder = TestFolder::new(&[("000_z.up.sql", "CREATE TABLE z (id integer);")]);
+        let settings = "session = [\"SET SESSION innodb_lock_wait_timeout = 1\"]\nservice = \"app\"\ndatabase = \"mariadb\"\n";
+        folder.write("migrate.toml", &format!("{settings}lint = \"off\"\n"));
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        binary.ok(&["up"]);
+        database.execute("INSERT INTO z VALUES (1)").await;
+        let first = format!("CREATE TABLE t (id integer) ENGINE={engine};\nINSERT INTO t SELECT id FROM z;");
+        folder.write("migrations/001_t.up.sql", &first);
+        folder.write("migrations/002_u.up.sql", SECOND[0]);
+        // The last statement of the first migration waits for one session, and the start of the second for another.
+        let mut reader = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
+        sqlx::raw_sql("LOCK TABLES z WRITE").execute(&mut reader).await.unwrap();
+        let run = tokio::task::spawn_blocking(move || binary.run(&["up"]));
+        let state = "SELECT CONCAT(MAX(state), MAX(statements_done)) FROM migration_records WHERE version = '001'";
+        database.until(state, "started1").await;
+        let mut other = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
+        let gap = "BEGIN; SELECT * FROM migration_records WHERE service = 'app' AND version = '002' FOR UPDATE";
+        sqlx::raw_sql(gap).execute(&mut other).await.unwrap();
+        sqlx::raw_sql("UNLOCK TABLES").execute(&mut reader).await.unwrap();
+        database.until(state, "applied2").await;
+        sqlx::raw_sql("ROLLBACK").execute(&mut other).await.unwrap();
+        let _ = run.await.unwrap();
+        reader.close().await.unwrap();
+        let _ = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).ok(&["up"]);
+        assert_eq!(database.value("SELECT count(*) FROM t").await, "1", "{engine}");
+        other.close().await.unwrap();
+        database.drop().await;
+    }
 }
 
 /// A history that does not accept the start of the second migration has accepted the end of the first.

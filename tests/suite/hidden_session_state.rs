@@ -84,6 +84,54 @@ async fn a_rest_is_not_resumed_after_a_trigger_that_sets_something() {
     }
 }
 
+/// The names by which a statement fires a trigger that sets a variable.
+#[tokio::test]
+async fn a_table_with_triggers_has_several_names() {
+    let set = "FOR EACH ROW SET @tenant = 5";
+    for (first, is_resumed) in [
+        ("SET sql_mode = 'ANSI_QUOTES';\nINSERT INTO \"t\" VALUES (1);", false),
+        ("INSERT INTO `we``ird` VALUES (1);", false),
+        ("RENAME TABLE t TO told, a TO t;\nINSERT INTO t VALUES (1);", false),
+        ("ALTER TABLE a RENAME TO b;\nINSERT INTO b VALUES (1);", false),
+        ("ALTER TABLE plain RENAME TO b;\nINSERT INTO b VALUES (1);", true),
+        ("INSERT INTO c0 VALUES (1);", false),
+        ("INSERT INTO plain SELECT id FROM v7;", false),
+    ] {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let mut tables = format!(
+            "CREATE TABLE t (id int); CREATE TABLE a (id int); CREATE TABLE plain (id int); CREATE TABLE kept (id int); CREATE TABLE `we``ird` (id int);\n\
+             CREATE TABLE c7 (id int); CREATE TRIGGER ga BEFORE INSERT ON a {set}; CREATE TRIGGER gw BEFORE INSERT ON `we``ird` {set};\n\
+             CREATE TRIGGER gt BEFORE INSERT ON t {set}; CREATE TRIGGER gc BEFORE INSERT ON c7 {set};\n\
+             CREATE FUNCTION f() RETURNS int BEGIN SET @tenant = 5; RETURN 1; END;\nCREATE VIEW v0 AS SELECT f() AS id;\n"
+        );
+        // Each table fires the trigger of the next one, and each view reads the one before.
+        for at in (0..7).rev() {
+            tables += &format!(
+                "CREATE TABLE c{at} (id int); CREATE TRIGGER gc{at} AFTER INSERT ON c{at} FOR EACH ROW INSERT INTO c{} VALUES (1);\n",
+                at + 1
+            );
+        }
+        for at in 0..7 {
+            tables += &format!("CREATE VIEW v{} AS SELECT id FROM v{at};\n", at + 1);
+        }
+        database.execute(&tables).await;
+        let file = format!("{first}\nCREATE TABLE x (id int);\nINSERT INTO missing VALUES (1);\nDELETE FROM kept;");
+        let next = "CREATE TABLE o AS SELECT COALESCE(@tenant, 'null') AS n";
+        let folder = folder(Kind::MariaDb, &[("001_a.up.sql", &file), ("002_b.up.sql", next)]);
+        let (done, messages) = up(&database.url, &folder);
+        assert!(!done && messages.contains(".missing"), "{first}: {messages}");
+        database.execute("CREATE TABLE missing (id int)").await;
+        let (done, messages) = up(&database.url, &folder);
+        assert_eq!(done, is_resumed, "{first}: {messages}");
+        if !done {
+            Binary::inside(folder.path()).ok(&["resolve", "001", "--applied", "-D", &database.url, "--yes"]);
+            assert!(up(&database.url, &folder).0);
+        }
+        assert_eq!(database.rows("SELECT n FROM o").await, ["null"], "{first}");
+        database.drop().await;
+    }
+}
+
 /// Another application on the server has a table of the same name, with triggers that the script does not fire.
 #[tokio::test]
 async fn triggers_of_another_database_do_not_count() {

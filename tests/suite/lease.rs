@@ -279,7 +279,11 @@ async fn a_node_that_is_killed_during_a_run() {
 /// The run checks before each statement that it still holds the lock.
 #[tokio::test]
 async fn a_lock_that_a_script_released_is_detected_before_the_next_statement() {
-    for (kind, unlock) in [(Kind::Postgres, "SELECT pg_advisory_unlock_all()"), (Kind::MariaDb, "DO RELEASE_ALL_LOCKS()")] {
+    for (kind, unlock) in [
+        (Kind::Postgres, "SELECT pg_advisory_unlock_all()"),
+        (Kind::MariaDb, "DO RELEASE_ALL_LOCKS()"),
+        (Kind::MariaDb, "SET SESSION sql_select_limit = 0; DO RELEASE_ALL_LOCKS()"),
+    ] {
         let database = TestDatabase::new(kind).await;
         let folder = folder(
             kind,

@@ -1,10 +1,12 @@
 //! What a database and a script define that a statement may run without naming its SQL: routines and triggers.
 
 use super::table_engines::TableEngines;
-use super::{SessionEffect, bare, dollar_body, has, is, meaningful, tokens_after_parentheses};
+use super::{SessionEffect, bare, dollar_body, has, is, may_be_name, meaningful, tokens_after_parentheses};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
+use crate::reader;
 use crate::statement::Statement;
+use crate::syntax::{ActionKind, Syntax};
 use crate::token::{Kind, Token, Tokens};
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
@@ -69,11 +71,20 @@ pub fn changed_names(text: &str, statements: &[Statement], dialect: Dialect) -> 
         let reads = |first: &Token| {
             dialect == Dialect::MySql && queries && ["CREATE", "ANALYZE"].iter().any(|word| first.is_word(sql, word))
         };
-        if first.is_some_and(|first| sets(&first) || reads(&first) || !defines.iter().any(|word| first.is_word(sql, word))) {
+        let defines_only = |first: &Token| defines.iter().any(|word| first.is_word(sql, word));
+        let changes = |first: &Token| sets(first) || reads(first) || !defines_only(first);
+        if may_rename(sql, dialect) || first.as_ref().is_some_and(changes) {
             add_names(&mut names, sql, dialect);
         }
     }
     names
+}
+
+/// Is a statement one that may rename a table, which takes its triggers with it?
+fn may_rename(sql: &str, dialect: Dialect) -> bool {
+    let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
+    let Some(first) = tokens.next() else { return false };
+    first.is_word(sql, "RENAME") || first.is_word(sql, "ALTER") && tokens.any(|token| token.is_word(sql, "RENAME"))
 }
 
 /// Does a statement contain a query? `CREATE TABLE` does not, `TABLE t` does.
@@ -131,7 +142,7 @@ fn add_names(names: &mut BTreeSet<String>, sql: &str, dialect: Dialect) {
     while let Some(sql) = texts.pop() {
         for token in Tokens::new(sql, dialect) {
             match token.kind {
-                Kind::Word | Kind::QuotedName => drop(names.insert(bare(token.text(sql)))),
+                _ if may_be_name(&token, sql, dialect) => drop(names.insert(bare(token.text(sql)))),
                 Kind::DollarText => texts.push(token.text(sql).trim_matches('$')),
                 Kind::Executable => texts.push(super::executable_content(token.text(sql))),
                 _ => {}
@@ -190,8 +201,33 @@ impl<'t> Definitions<'t> {
         }
         for statement in statements.iter().filter(|_| dialect != Dialect::Sqlite) {
             definitions.add(statement.sql(text), dialect);
+            if !definitions.triggers.is_empty() {
+                definitions.rename(statement.sql(text), dialect);
+            }
         }
         definitions
+    }
+
+    /// A table takes its triggers with it to its new name.
+    fn rename(&mut self, sql: &str, dialect: Dialect) {
+        let mut rename = |from: &str, to: &str| {
+            let triggers = self.triggers.get(&bare(from)).cloned().unwrap_or_default();
+            self.triggers.entry(bare(to)).or_default().extend(triggers);
+        };
+        if !may_rename(sql, dialect) {
+            return;
+        }
+        match reader::read(sql, dialect) {
+            Syntax::RenameTables(renames) => renames.iter().for_each(|(from, to)| rename(&from.name, &to.name)),
+            Syntax::AlterTable(alter) => {
+                for action in &alter.actions {
+                    if let ActionKind::Rename(to) = &action.kind {
+                        rename(&alter.table.name, &to.name);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     fn add(&mut self, sql: &'t str, dialect: Dialect) {

@@ -3,7 +3,7 @@
 use super::catalog::{BodyOwner, Definitions, KnownTrigger};
 use super::functions::{self, is_harmless};
 use super::{
-    SessionEffect, bare, executable_content, has, is, is_declared, meaningful, mysql_set, sqlite, user_variables,
+    SessionEffect, bare, executable_content, has, is, is_declared, may_be_name, meaningful, mysql_set, sqlite, user_variables,
     without_comment_marks,
 };
 use crate::assignment::set_statement;
@@ -277,7 +277,7 @@ impl<'r> EffectReader<'r> {
         if self.definitions.triggers.is_empty() {
             return SessionEffect::None;
         }
-        let names = tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
+        let names = tokens.iter().filter(|token| may_be_name(token, sql, self.dialect));
         let names = names.map(|name| bare(name.text(sql))).filter(|name| self.definitions.triggers.contains_key(name));
         let effect = |name: String| self.remembered(BodyOwner::Triggers, &name, |reader| reader.read_triggers(&name));
         names.map(effect).max().unwrap_or(SessionEffect::None)

@@ -3,7 +3,7 @@
 //! A new session does not have them, and behind a pooler another session has others.
 
 use super::catalog::{RoutineBody, TriggerCatalog};
-use super::{SessionEffect, bare, is, is_declared, meaningful};
+use super::{SessionEffect, bare, is, is_declared, may_be_name, meaningful};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::statement::Statement;
@@ -208,7 +208,7 @@ type HiddenReads = HashMap<String, ValueUse>;
 
 fn add_named_reads(value_use: &mut ValueUse, sql: &str, dialect: Dialect, hidden: &HiddenReads) {
     let tokens = if hidden.is_empty() { Vec::new() } else { meaningful(sql, dialect) };
-    for token in tokens.iter().filter(|token| matches!(token.kind, Kind::Word | Kind::QuotedName)) {
+    for token in tokens.iter().filter(|token| may_be_name(token, sql, dialect)) {
         if let Some(inner) = hidden.get(&bare(token.text(sql))) {
             value_use.add_reads(inner);
         }

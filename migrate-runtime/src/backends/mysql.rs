@@ -131,7 +131,8 @@ impl<'c> MySql<'c> {
             None => self.lock_condition.clone().unwrap_or_else(|| "FALSE".to_owned()),
         };
         // A conditional `SIGNAL` is possible only in a routine. What exceeds the largest integer is an error in any `sql_mode`.
-        let check = format!("SELECT ~0 + (NOT {held})");
+        // Without its own limit, `sql_select_limit` of the script would apply.
+        let check = format!("SELECT ~0 + (NOT {held}) LIMIT 1");
         self.lease.iter().map(|lease| lease.renew_sql(history_sql)).chain([check]).collect()
     }
 
@@ -234,7 +235,7 @@ impl<'c> MySql<'c> {
     }
 
     /// Commits a transaction that ends in a record, and with it the start of the next step, unless the message would be too long.
-    /// If only that start is rejected, the rest is committed without it. Returns how many statements are done, too.
+    /// If only that start cannot be written, the rest is committed without it. Returns how many statements are done, too.
     async fn commit_record(
         &mut self,
         record: &str,
@@ -248,9 +249,8 @@ impl<'c> MySql<'c> {
         };
         let (completed, error) = self.run(&format!("{record}SAVEPOINT {BEFORE_NEXT};\n{next}{script}COMMIT;")).await;
         let Some(error) = error else { return (completed, Ok(StartRecord::Written)) };
-        if error.kind == BackendErrorKind::Rejected
-            && self.execute_for_script(&format!("ROLLBACK TO SAVEPOINT {BEFORE_NEXT}")).await.is_ok()
-        {
+        // Where the transaction was rolled back, or had not come so far, there is no savepoint.
+        if !error.is_connection_lost() && self.execute_for_script(&format!("ROLLBACK TO SAVEPOINT {BEFORE_NEXT}")).await.is_ok() {
             tracing::debug!(message = error.message, "recording the start of the next migration");
             let (completed, error) = self.run(&format!("{script}COMMIT;")).await;
             return (completed, error.map_or(Ok(StartRecord::Missing), Err));
@@ -318,7 +318,7 @@ impl<'c> MySql<'c> {
         let before = self.rows("SHOW WARNINGS").await?;
         // To roll back may take as long as the script did.
         let after = self.query_within(Duration::MAX, "ROLLBACK;\nSHOW WARNINGS").await?;
-        let limit = self.first_value("SELECT CAST(@@SESSION.max_error_count AS CHAR)").await?;
+        let limit = self.first_value("SELECT CAST(@@SESSION.max_error_count AS CHAR) LIMIT 1").await?;
         // Warnings beyond the limit are not kept.
         let limit: usize = limit.and_then(|limit| limit.parse().ok()).unwrap_or_default();
         // ER_LOCK_WAIT_TIMEOUT (with `innodb_rollback_on_timeout`), ER_LOCK_TABLE_FULL, ER_LOCK_DEADLOCK

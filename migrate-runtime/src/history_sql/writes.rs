@@ -124,6 +124,7 @@ impl HistorySql {
             self.text(version),
             self.text(self.host)
         );
+        sql.push_str(self.dialect.forget_generated);
     }
 
     /// Updates the record of a migration that failed. Returns the state for the event.
@@ -300,6 +301,7 @@ impl HistorySql {
             event.execution_ms.unwrap_or("NULL"),
             self.option(event.detail)
         );
+        sql.push_str(self.dialect.forget_generated);
     }
 }
 

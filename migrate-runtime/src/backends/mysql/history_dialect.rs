@@ -31,6 +31,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     insert_if_absent: |insert| format!("INSERT IGNORE {insert}"),
     joined: |texts| format!("concat({})", texts.join(", ")),
     returning_time: "",
+    forget_generated: "DO LAST_INSERT_ID(0);\n",
     from_nothing: "FROM DUAL",
     as_text: |expression| format!("CAST({expression} AS CHAR)"),
     seconds_between: |from, to| format!("CAST(TIMESTAMPDIFF(SECOND, {from}, {to}) AS CHAR)"),

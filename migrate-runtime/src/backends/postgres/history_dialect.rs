@@ -33,6 +33,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
     joined: |texts| texts.join(" OPERATOR(pg_catalog.||) "),
     returning_time: " RETURNING execution_ms",
+    forget_generated: "",
     from_nothing: "",
     as_text: |expression| format!("CAST({expression} AS pg_catalog.text)"),
     seconds_between: |from, to| {

@@ -27,6 +27,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
     joined: |texts| texts.join(" || "),
     returning_time: " RETURNING execution_ms",
+    forget_generated: "",
     from_nothing: "",
     as_text: |expression| format!("CAST({expression} AS text)"),
     seconds_between: |from, to| format!("CAST(CAST(round((julianday({to}) - julianday({from})) * 86400) AS integer) AS text)"),
