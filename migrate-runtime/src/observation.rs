@@ -57,6 +57,13 @@ pub fn is_achieved(effect: &Effect, presence: Presence) -> bool {
     }
 }
 
+/// Do the objects show whether any part of the statement has taken effect? The tables of a database of MySQL are dropped one after
+/// the other.
+pub fn show_every_change(effects: &[Effect]) -> bool {
+    let drops_schema = |effect: &Effect| effect.verb == Verb::Drops && matches!(effect.object, Object::Schema(_));
+    !effects.is_empty() && !effects.iter().any(drops_schema)
+}
+
 /// The presence of an object that is not as the statement would make it.
 pub fn usual(effect: &Effect) -> Presence {
     match effect.verb {
@@ -182,7 +189,7 @@ pub fn before_first(
     script: &Script,
     reading: Reading<'_>,
 ) -> Option<Observation> {
-    let effects = watched_effects(first, script, reading).filter(|effects| !effects.is_empty())?;
+    let effects = watched_effects(first, script, reading).filter(|effects| show_every_change(effects))?;
     joined(backend, history_sql, &effects, 0)
 }
 

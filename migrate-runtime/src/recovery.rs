@@ -145,7 +145,7 @@ impl<'r> Interruption<'r> {
     /// Whether nothing of the script has run. The catalog proves it only if it would show everything that the first statement does
     /// as a change, and shows none: an index may be invalid by now, or the statement changes something else where it creates nothing.
     fn had_not_started(&self, presences: &[Presence], before: &Before) -> bool {
-        if self.record.statements_done > 0 || self.effects.is_empty() {
+        if self.record.statements_done > 0 || !observation::show_every_change(&self.effects) {
             return false;
         }
         let before = match before {

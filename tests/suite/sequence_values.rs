@@ -96,6 +96,7 @@ async fn numbers_of_rows_that_dynamic_sql_reads() {
     }
     // Nothing has generated a number, although the record of what the catalog shows has one.
     for second in [
+        "INSERT INTO u (n) VALUES (1);\nCREATE TABLE v (id int);\nUPDATE w SET x = 1;\nINSERT INTO o VALUES (13, LAST_INSERT_ID());",
         "CREATE TABLE IF NOT EXISTS o (x int);\nINSERT INTO o VALUES (11, LAST_INSERT_ID());",
         "DROP TABLE IF EXISTS nope;\nSET @l = LAST_INSERT_ID();\nINSERT INTO o VALUES (12, @l);",
     ] {

@@ -49,6 +49,7 @@ use role::{CurrentRole, SessionRole};
 use sqlx::mysql::MySqlConnectOptions;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 /// The size of a message, in bytes of the script. A server rejects messages above `max_allowed_packet`, 16 MiB by default.
@@ -62,9 +63,6 @@ const MAX_WRITES: u32 = 10;
 
 /// A statement commits itself, and a `COMMIT` ends a transaction, without beginning another or ending the session.
 const OWN_TRANSACTIONS: &str = "SET SESSION autocommit = 1, SESSION completion_type = 'NO_CHAIN'";
-
-/// The savepoint between the end of a step and the start of the next one.
-const BEFORE_NEXT: &str = "migrate_before_next";
 
 /// A connection to MySQL or MariaDB.
 #[derive(Debug)]
@@ -247,10 +245,16 @@ impl<'c> MySql<'c> {
             let (completed, error) = self.run(&format!("{record}{script}COMMIT;")).await;
             return (completed, error.map_or(Ok(StartRecord::Missing), Err));
         };
-        let (completed, error) = self.run(&format!("{record}SAVEPOINT {BEFORE_NEXT};\n{next}{script}COMMIT;")).await;
+        // A name that no script has.
+        let savepoint = format!("migrate_{:016x}", RandomState::new().hash_one(record));
+        let (completed, error) = self.run(&format!("{record}SAVEPOINT {savepoint};\n{next}{script}COMMIT;")).await;
         let Some(error) = error else { return (completed, Ok(StartRecord::Written)) };
-        // Where the transaction was rolled back, or had not come so far, there is no savepoint.
-        if !error.is_connection_lost() && self.execute_for_script(&format!("ROLLBACK TO SAVEPOINT {BEFORE_NEXT}")).await.is_ok() {
+        // Where the transaction was rolled back, or had not come so far, there is no savepoint. What the server has said about a
+        // rollback must stay.
+        if !error.is_connection_lost()
+            && self.rows("SHOW WARNINGS").await.is_ok_and(|warnings| !warnings.iter().any(is_incomplete_rollback))
+            && self.execute_for_script(&format!("ROLLBACK TO SAVEPOINT {savepoint}")).await.is_ok()
+        {
             tracing::debug!(message = error.message, "recording the start of the next migration");
             let (completed, error) = self.run(&format!("{script}COMMIT;")).await;
             return (completed, error.map_or(Ok(StartRecord::Missing), Err));
@@ -324,9 +328,7 @@ impl<'c> MySql<'c> {
         // ER_LOCK_WAIT_TIMEOUT (with `innodb_rollback_on_timeout`), ER_LOCK_TABLE_FULL, ER_LOCK_DEADLOCK
         let is_rolled_back = matches!(error.code.as_deref(), Some("1205" | "1206" | "1213"));
         let is_complete = after.len() < limit && (before.len() < limit || !is_rolled_back);
-        // ER_WARNING_NOT_COMPLETE_ROLLBACK
-        let incomplete = |row: &TextRow| row.iter().flatten().any(|column| column == "1196");
-        let warned = before.iter().chain(&after).any(incomplete);
+        let warned = before.iter().chain(&after).any(is_incomplete_rollback);
         Ok(if is_complete && !warned { Remains::Nothing } else { Remains::Unclear })
     }
 
@@ -392,6 +394,11 @@ impl<'c> MySql<'c> {
         self.lock_timeout_sql = if unit_run.lock_timeout.is_none() { String::new() } else { sql.clone() };
         Some(sql)
     }
+}
+
+/// Is a warning ER_WARNING_NOT_COMPLETE_ROLLBACK?
+fn is_incomplete_rollback(warning: &TextRow) -> bool {
+    warning.iter().flatten().any(|column| column == "1196")
 }
 
 /// The number of an error of the server.

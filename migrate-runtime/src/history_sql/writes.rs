@@ -71,7 +71,7 @@ impl HistorySql {
                 self.insert_event(&mut sql, Event::new(version, event).named(name).detail(message));
             }
         }
-        sql
+        sql + if begins_or_ends(change) { self.dialect.forget_generated } else { "" }
     }
 
     fn applied_columns(&self, statements: usize, elapsed: Elapsed) -> String {
@@ -124,7 +124,6 @@ impl HistorySql {
             self.text(version),
             self.text(self.host)
         );
-        sql.push_str(self.dialect.forget_generated);
     }
 
     /// Updates the record of a migration that failed. Returns the state for the event.
@@ -301,7 +300,17 @@ impl HistorySql {
             event.execution_ms.unwrap_or("NULL"),
             self.option(event.detail)
         );
-        sql.push_str(self.dialect.forget_generated);
+    }
+}
+
+/// Is a change written before the first statement of a script, or after its last one? In between, a number that the script has
+/// generated stays.
+fn begins_or_ends(change: &HistoryChange<'_>) -> bool {
+    match change {
+        HistoryChange::Started { record, .. } => record.done == 0,
+        HistoryChange::RevertStarted { done, .. } => *done == 0,
+        HistoryChange::Applied { .. } | HistoryChange::Finished { .. } | HistoryChange::Reverted { .. } => true,
+        _ => false,
     }
 }
 
