@@ -442,12 +442,11 @@ impl Migrator {
             return Ok(scripts.into_iter().map(|script| script.map(Script::transaction_mode)).collect());
         }
         let (mut backend, history_sql) = self.open_own_reader(database).await?;
-        let locked = backend.is_locked(&history_sql).await;
-        let locked = locked.map_err(|error| error.into_history_error("cannot read the lock"))?;
-        let catalog = if locked == Some(true) {
-            TriggerCatalog::default()
-        } else {
-            trigger_catalog::of_scripts(&mut *backend, scripts.iter().flatten().copied()).await?
+        let catalog = match backend.is_locked(&history_sql).await {
+            Ok(Some(true)) => TriggerCatalog::default(),
+            Err(error) if error.is_connection_lost() => return Err(error.into_history_error("cannot read the lock")),
+            // Who may not read the lock is not told about it, as in `status`.
+            Ok(_) | Err(_) => trigger_catalog::of_scripts(&mut *backend, scripts.iter().flatten().copied()).await?,
         };
         engine::release_clean(backend, &history_sql).await;
         let reading = reading.with_triggers(&catalog);
