@@ -278,7 +278,7 @@ where
 }
 
 /// Notes the time that the record of an applied migration returns, in milliseconds. A script may return rows, too; its record is
-/// after them.
+/// after them. If it cannot be read, the run reports its own measurement: the time is only for people.
 pub fn note_time<R>(row: &R, recorded: &mut Option<Duration>)
 where
     R: Row,

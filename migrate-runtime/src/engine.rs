@@ -612,7 +612,7 @@ async fn run_steps(
         let (number, of) = (earlier + at + 1, earlier + plan.steps.len());
         options.emit(&Event::Started { title: &step.title, direction: step.direction, number, of });
         let span = tracing::info_span!("migration", version = %step.key, title = step.title, direction = ?step.direction);
-        let outcome = match turn.run(set, &plan.steps[at..], &mut absent, options).instrument(span).await {
+        let outcome = match turn.run(set, step, &plan.steps[at + 1..], &mut absent, options).instrument(span).await {
             Ok(outcome) => outcome,
             Err(StepError::HistoryChanged) => return Ok(Outcome::PlanAgain),
             Err(StepError::Failed(error)) => return Err(report.add_to(error)),
@@ -646,16 +646,16 @@ struct Turn<'t, 'p> {
 }
 
 impl<'p> Turn<'_, 'p> {
-    /// Carries out the first of these steps.
+    /// Carries out a step, before others.
     async fn run(
         &mut self,
         set: &MigrationSet,
-        steps: &'p [Step<'p>],
+        step: &'p Step<'p>,
+        others: &'p [Step<'p>],
         absent: &mut AbsentNames,
         options: &RunOptions,
     ) -> Result<StepOutcome, StepError> {
-        let (step, others) = (&steps[0], &steps[1..]);
-        let triggers = match checked_triggers(self.backend, self.history_sql, set, steps, absent).await {
+        let triggers = match checked_triggers(self.backend, self.history_sql, set, (step, others), absent).await {
             Ok(triggers) => triggers,
             Err(error) => return Err(self.withdrawn(error).await.into()),
         };
@@ -705,35 +705,36 @@ fn completed(step: &Step<'_>, took: Duration, options: &RunOptions) -> Completed
     }
 }
 
-/// The triggers that the first of these steps may fire: migrations before it may have created some. Fails if its session does not
-/// suit it.
+/// The triggers that a step before others may fire: migrations before it may have created some. Fails if its session does not suit
+/// it.
 async fn checked_triggers(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     set: &MigrationSet,
-    steps: &[Step<'_>],
+    (step, others): (&Step<'_>, &[Step<'_>]),
     absent: &mut AbsentNames,
 ) -> Result<TriggerCatalog, Error> {
-    let triggers = triggers_of(backend, history_sql, steps, set.settings().reading(), absent).await?;
+    let triggers = triggers_of(backend, history_sql, (step, others), set.settings().reading(), absent).await?;
     // Without triggers, the answer is the same as before the first step.
-    let step = steps.first().filter(|_| triggers != TriggerCatalog::default());
+    if triggers == TriggerCatalog::default() {
+        return Ok(triggers);
+    }
     let reading = set.settings().reading().with_triggers(&triggers);
-    match step.and_then(|step| session_obstacle(backend, step, set, reading)) {
+    match session_obstacle(backend, step, set, reading) {
         Some(error) => Err(error),
         None => Ok(triggers),
     }
 }
 
-/// The triggers that the first of these steps may fire, where what they leave in the session matters, and the tables without
+/// The triggers that a step before others may fire, where what they leave in the session matters, and the tables without
 /// transactions.
 async fn triggers_of(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
-    steps: &[Step<'_>],
+    (step, next): (&Step<'_>, &[Step<'_>]),
     reading: Reading<'_>,
     absent: &mut AbsentNames,
 ) -> Result<TriggerCatalog, Error> {
-    let Some((step, next)) = steps.split_first() else { return Ok(TriggerCatalog::default()) };
     let ScriptSource::File(script) = step.source else {
         if !backend.mixes_engines() {
             return Ok(TriggerCatalog::default());

@@ -198,18 +198,21 @@ async fn add_called(
         let missing = catalog.missing_names(backend.dialect());
         let near: BTreeSet<String> = asked.union(&missing).cloned().collect();
         let sql = backend.routines_sql(&list(&missing), &list(&near)).filter(|_| !missing.is_empty());
-        let rows = if let Some(sql) = sql { backend.query(&sql).await? } else { Vec::new() };
-        let is_complete = rows.is_empty();
-        add(&mut catalog.routines, rows);
-        let is_known = backend.mixes_engines();
+        let routines = if let Some(sql) = sql { backend.query(&sql).await? } else { Vec::new() };
+        let mut is_complete = routines.is_empty();
+        add(&mut catalog.routines, routines);
         let changed: BTreeSet<String> = catalog.changed_names(backend.dialect()).difference(asked).cloned().collect();
-        let sql = backend.triggers_sql(&list(&changed)).filter(|_| !changed.is_empty() && !is_known);
-        match sql {
-            Some(sql) => add(&mut catalog.triggers, backend.query(&sql).await?),
-            None if is_complete => break,
-            None => {}
+        if let Some(sql) = backend.triggers_sql(&list(&changed)).filter(|_| !changed.is_empty()) {
+            let rows = backend.query(&sql).await?;
+            // MySQL also returns tables, views and routines; those that triggers mention are known by now.
+            let triggers: Vec<TextRow> = rows.into_iter().filter(is_trigger).collect();
+            is_complete &= triggers.is_empty();
+            add(&mut catalog.triggers, triggers);
+            asked.extend(changed);
         }
-        asked.extend(changed);
+        if is_complete {
+            break;
+        }
     }
     Ok(())
 }
@@ -249,6 +252,11 @@ async fn add_mentioned(
         *objects = backend.query(&sql).await?.iter().filter_map(named_object).collect();
     }
     Ok(())
+}
+
+/// Is a row about a trigger? Without the third column, all are.
+fn is_trigger(row: &TextRow) -> bool {
+    row.get(2).is_none_or(|kind| kind.as_deref() == Some("trigger"))
 }
 
 /// A row of the columns name, body and kind. A body that the server does not return cannot be read.

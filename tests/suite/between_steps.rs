@@ -36,11 +36,7 @@ async fn a_run_that_stops_leaves_no_record() {
 async fn a_run_that_is_killed_is_continued_by_the_next_one() {
     for second in SECOND {
         let (database, folder) = (TestDatabase::new(Kind::MariaDb).await, two_files(second));
-        let observer = |event: &Event<'_>| assert!(!matches!(event, Event::Finished { .. }), "the end of the process");
-        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect())).on_event(observer);
-        let url = database.url.clone();
-        let outcome = tokio::spawn(async move { migrator.run(&url).await }).await;
-        assert!(outcome.is_err_and(|error| error.is_panic()));
+        end_after_first(&database, &folder).await;
         let history = database.history().await;
         assert_eq!(history[0], "001|applied|2");
         // Where the catalog shows later whether the first statement has run, its start is recorded.
@@ -56,10 +52,7 @@ async fn a_statement_that_was_not_sent_is_not_taken_as_completed() {
     for second in ["CREATE TABLE t (id integer);", "DROP TABLE missing;", "ALTER TABLE t ADD COLUMN id text;"] {
         let second = format!("{second}\nCREATE TABLE w (id integer);");
         let (database, folder) = (TestDatabase::new(Kind::MariaDb).await, two_files(&second));
-        let observer = |event: &Event<'_>| assert!(!matches!(event, Event::Finished { .. }), "the end of the process");
-        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect())).on_event(observer);
-        let url = database.url.clone();
-        assert!(tokio::spawn(async move { migrator.run(&url).await }).await.is_err_and(|error| error.is_panic()));
+        end_after_first(&database, &folder).await;
         let error = Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap_err();
         assert_eq!(error.code().name, "migration-failed", "{second}: {error}");
         assert_eq!(database.history().await, ["001|applied|2"], "{second}");
@@ -73,10 +66,7 @@ async fn what_had_not_started_is_in_the_way_of_nothing() {
     for target in [Target::Down(1), Target::UpTo("001".parse().unwrap())] {
         let (database, folder) = (TestDatabase::new(Kind::MariaDb).await, two_files(SECOND[0]));
         folder.write("migrations/001_t.down.sql", "DROP TABLE t;");
-        let observer = |event: &Event<'_>| assert!(!matches!(event, Event::Finished { .. }), "the end of the process");
-        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect())).on_event(observer);
-        let url = database.url.clone();
-        assert!(tokio::spawn(async move { migrator.run(&url).await }).await.is_err_and(|error| error.is_panic()));
+        end_after_first(&database, &folder).await;
         assert_eq!(database.history().await, ["001|applied|2", "002|started|0"]);
         let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
         let report = migrator.run_to(&database.url, &target).await.unwrap();
@@ -140,6 +130,7 @@ async fn what_the_history_says_is_what_the_database_has() {
             folder.write("migrations/002_u.up.sql", &up);
             folder.write("migrations/002_u.down.sql", &down);
             let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+            let mut continued = 0;
             for at in 1.. {
                 let database = TestDatabase::new(Kind::MariaDb).await;
                 let (before, cut, after) = match direction {
@@ -151,6 +142,7 @@ async fn what_the_history_says_is_what_the_database_has() {
                 let _ = migrator.run_to(&proxy.url, &cut).await;
                 let is_finished = !proxy.is_disconnected();
                 if migrator.run_to(&database.url, &after).await.is_ok() {
+                    continued += usize::from(!is_finished);
                     let sql = "SELECT CONCAT(COLUMN_TYPE, IS_NULLABLE) FROM information_schema.COLUMNS \
                         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't' AND COLUMN_NAME = 'id'";
                     let is_changed = database.value(sql).await.starts_with("bigint");
@@ -169,6 +161,7 @@ async fn what_the_history_says_is_what_the_database_has() {
                     break;
                 }
             }
+            assert!(continued > 0, "{first}, {direction:?}");
         }
     }
 }
@@ -178,15 +171,70 @@ fn back(change: &str) -> String {
     change.replace("bigint NOT NULL", "int").replace("ADD COLUMN n int", "ADD COLUMN m int")
 }
 
+/// The tables of a database are dropped one after the other, so a database that still exists does not prove that none was.
+#[tokio::test]
+async fn a_database_that_exists_proves_nothing() {
+    let folder = two_files("SELECT 1;");
+    let mut interrupted = 0;
+    for at in 1.. {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        let other = format!("{}_other", database.value("SELECT DATABASE()").await);
+        folder.write("migrations/002_u.up.sql", &format!("DROP DATABASE IF EXISTS {other};\nCREATE TABLE w (id integer);"));
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        migrator.run_to(&database.url, &Target::Up(1)).await.unwrap();
+        database.execute(&format!("CREATE DATABASE {other}")).await;
+        let proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, Disconnect::Before).await;
+        let _ = migrator.run(&proxy.url).await;
+        if database.history().await.last().is_some_and(|row| row == "002|started|0") {
+            interrupted += 1;
+            let status = migrator.status(&database.url).await.unwrap();
+            assert!(matches!(status.migrations()[1].state, MigrationState::PartiallyApplied(_)), "{at}");
+        }
+        database.execute(&format!("DROP DATABASE IF EXISTS {other}")).await;
+        database.drop().await;
+        if !proxy.is_disconnected() {
+            break;
+        }
+    }
+    assert!(interrupted > 0);
+}
+
+/// After a deadlock, the server has rolled back, and has said that rows of tables without transactions remain.
+#[tokio::test]
+async fn a_deadlock_at_the_record_says_what_remains() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let folder = TestFolder::new(&[(
+        "001_t.up.sql",
+        "CREATE TABLE m (id integer) ENGINE=MyISAM;\nCREATE TABLE t (id integer PRIMARY KEY, v integer);\n\
+         CREATE TABLE big (id integer);\nINSERT INTO t VALUES (1, 1);",
+    )]);
+    Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+    folder.write("migrations/002_m.up.sql", "BEGIN;\nINSERT INTO m VALUES (1);\nUPDATE t SET v = 2 WHERE id = 1;\nCOMMIT;");
+    folder.write("migrations/003_u.up.sql", SECOND[0]);
+    // This session holds what the record needs, and has changed more rows and a table without transactions, too: so the server ends
+    // the other transaction.
+    let mut other = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
+    let begin = "BEGIN; INSERT INTO m VALUES (99); INSERT INTO big SELECT seq FROM seq_1_to_2000; \
+        SELECT * FROM schema_versions FOR UPDATE";
+    sqlx::raw_sql(begin).execute(&mut other).await.unwrap();
+    let (set, url) = (folder.set(Kind::MariaDb.dialect()), database.url.clone());
+    let run = tokio::spawn(async move { Migrator::new(&set).run(&url).await });
+    database.until_runs("schema_versions` (").await;
+    sqlx::raw_sql("UPDATE t SET v = 3 WHERE id = 1; ROLLBACK").execute(&mut other).await.unwrap();
+    let error = run.await.unwrap().unwrap_err();
+    assert_eq!(database.value("SELECT count(*) FROM m WHERE id = 1").await, "1", "{}", error.report());
+    let history = database.history().await;
+    assert!(history.iter().any(|row| row.starts_with("002|unclear")), "{history:?} {}", error.report());
+    other.close().await.unwrap();
+    database.drop().await;
+}
+
 /// `status` shows what the next run starts from, and so does a release without the file.
 #[tokio::test]
 async fn all_views_agree_about_what_had_not_started() {
     let (database, folder) = (TestDatabase::new(Kind::MariaDb).await, two_files(SECOND[0]));
     folder.write("migrations/001_t.down.sql", "DROP TABLE t;");
-    let observer = |event: &Event<'_>| assert!(!matches!(event, Event::Finished { .. }), "the end of the process");
-    let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect())).on_event(observer);
-    let url = database.url.clone();
-    assert!(tokio::spawn(async move { migrator.run(&url).await }).await.is_err_and(|error| error.is_panic()));
+    end_after_first(&database, &folder).await;
     assert_eq!(database.history().await, ["001|applied|2", "002|started|0"]);
     let set = folder.set(Kind::MariaDb.dialect());
     let status = Migrator::new(&set).status(&database.url).await.unwrap();
@@ -268,6 +316,15 @@ async fn triggers_of_the_first_count_for_the_second() {
     assert_eq!(database.rows("SELECT n FROM o WHERE n LIKE 'before%'").await, ["before the trigger: 2"]);
     assert_eq!(database.history().await, ["001|applied|3", "002|applied|4"]);
     database.drop().await;
+}
+
+/// A run whose process ends when the first migration is complete.
+async fn end_after_first(database: &TestDatabase, folder: &TestFolder) {
+    let observer = |event: &Event<'_>| assert!(!matches!(event, Event::Finished { .. }), "the end of the process");
+    let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect())).on_event(observer);
+    let url = database.url.clone();
+    let outcome = tokio::spawn(async move { migrator.run(&url).await }).await;
+    assert!(outcome.is_err_and(|error| error.is_panic()));
 }
 
 fn two_files(second: &str) -> TestFolder {

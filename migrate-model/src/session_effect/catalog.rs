@@ -211,8 +211,9 @@ impl<'t> Definitions<'t> {
     /// A table takes its triggers with it to its new name.
     fn rename(&mut self, sql: &str, dialect: Dialect) {
         let mut rename = |from: &str, to: &str| {
-            let triggers = self.triggers.get(&bare(from)).cloned().unwrap_or_default();
-            self.triggers.entry(bare(to)).or_default().extend(triggers);
+            if let Some(triggers) = self.triggers.get(&bare(from)).cloned() {
+                self.triggers.entry(bare(to)).or_default().extend(triggers);
+            }
         };
         if !may_rename(sql, dialect) {
             return;

@@ -81,7 +81,7 @@ impl ChangedRows {
 }
 
 /// What a statement has to do with such values.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct ValueUse {
     /// Whether it reads what the statement before it has left.
     directly: DirectRead,
@@ -198,6 +198,12 @@ impl ValueUse {
         self.row_count.add_call(inner.row_count);
     }
 
+    /// Of SQL that cannot be read.
+    fn of_everything() -> Self {
+        let called = DirectRead::Called;
+        ValueUse { reads: true, totals: called, directly: called, row_count: called, ..ValueUse::default() }
+    }
+
     fn is_reader(&self) -> bool {
         self.reads || [self.totals, self.directly, self.row_count].contains(&DirectRead::Called)
     }
@@ -224,23 +230,24 @@ fn reads_of_catalog(catalog: &TriggerCatalog, dialect: Dialect) -> HiddenReads {
     }
     let named = catalog.named.iter().chain(&catalog.triggers);
     let texts = named.flat_map(|(name, bodies)| bodies.iter().map(move |body| (name, body)));
-    let texts: Vec<(&String, String)> = texts
-        .filter_map(|(name, body)| match body {
-            // As if it were a query.
-            RoutineBody::Sql(text) => Some((name, format!("SELECT {text}"))),
-            RoutineBody::Hidden => None,
+    // As if it were a query. What cannot be read may read everything.
+    let texts: Vec<(&String, Option<String>)> = texts
+        .map(|(name, body)| match body {
+            RoutineBody::Sql(text) => (name, Some(format!("SELECT {text}"))),
+            RoutineBody::Hidden => (name, None),
         })
         .collect();
-    let mut uses: Vec<ValueUse> = texts.iter().map(|(_, sql)| use_of(sql, dialect)).collect();
+    let use_of_body = |sql: &Option<String>| sql.as_ref().map_or_else(ValueUse::of_everything, |sql| use_of(sql, dialect));
+    let mut uses: Vec<ValueUse> = texts.iter().map(|(_, sql)| use_of_body(sql)).collect();
     loop {
-        let before = hidden.len();
+        let before = hidden.clone();
         for ((name, sql), value_use) in texts.iter().zip(&mut uses) {
-            add_named_reads(value_use, sql, dialect, &hidden);
+            add_named_reads(value_use, sql.as_deref().unwrap_or_default(), dialect, &hidden);
             if value_use.is_reader() {
                 hidden.entry((*name).clone()).or_default().add_reads(value_use);
             }
         }
-        if hidden.len() == before {
+        if hidden == before {
             return hidden;
         }
     }
