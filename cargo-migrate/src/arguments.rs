@@ -21,7 +21,7 @@ pub struct Global {
     /// SQL dialect of the migrations; overrides `migrate.toml`
     #[arg(long, global = true, value_name = "postgres|mysql|mariadb|sqlite", help_heading = "Global options", value_parser = dialect)]
     pub dialect: Option<DialectArgument>,
-    /// Select a package of the workspace; can be repeated
+    /// Select a package of the workspace, or a service; can be repeated
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub package: Vec<String>,
     /// Select every package of the workspace that has migrations

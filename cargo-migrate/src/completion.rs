@@ -2,6 +2,7 @@
 //! and names of rules can be completed, too.
 
 use crate::commands::explain;
+use crate::packages;
 use clap::{Arg, Command};
 use clap_complete::ArgValueCandidates;
 use clap_complete::engine::{self, CompletionCandidate};
@@ -22,6 +23,8 @@ pub fn candidates(mut command: Command, words: Vec<OsString>, index: usize) -> S
         let name = argument.get_value_names().and_then(|names| names.first()).map(ToString::to_string).unwrap_or_default();
         if name == "VERSION" {
             argument.add(ArgValueCandidates::new(versions))
+        } else if argument.get_id() == "package" {
+            argument.add(ArgValueCandidates::new(packages_and_services))
         } else if name.contains('|') {
             // The help lists the values.
             let values = move || name.split('|').map(|value| CompletionCandidate::new(value.to_owned())).collect();
@@ -60,6 +63,11 @@ fn versions() -> Vec<CompletionCandidate> {
     let files = project.list_files().files;
     let ups = files.iter().rev().filter(|file| file.direction == Direction::Up);
     ups.map(|file| CompletionCandidate::new(file.version.as_str()).help(Some(file.title.clone().into()))).collect()
+}
+
+/// What `-p` accepts, if cargo can read the workspace.
+fn packages_and_services() -> Vec<CompletionCandidate> {
+    packages::names().into_iter().map(CompletionCandidate::new).collect()
 }
 
 /// All codes, among them the names of the safety rules.

@@ -160,7 +160,10 @@ pub fn parse(description: &str, known: &dyn KnownSchema) -> Option<Change> {
     let words: Vec<&str> = (0..words.len()).filter(|at| !is_article(&words, *at)).map(|at| words[at]).collect();
     match words.as_slice() {
         ["create" | "add", "table", name, columns @ ..] => create_table(name, columns),
-        ["create" | "add", before @ .., "table"] if !before.contains(&"to") => create_table(&joined_name(before)?, &[]),
+        ["create" | "add", rest @ ..] if rest.contains(&"table") && !rest.contains(&"to") => {
+            let at = rest.iter().position(|word| *word == "table")?;
+            create_table(&joined_name(&rest[..at])?, &rest[at + 1..])
+        }
         ["create", name, columns @ ..] if columns.iter().all(|column| column.contains(':')) && !columns.is_empty() => {
             create_table(name, columns)
         }

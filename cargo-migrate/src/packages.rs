@@ -12,6 +12,7 @@ use migrate_model::files::project::{Project, default_service};
 use migrate_model::files::settings;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
+use migrate_model::suggestion::nearest;
 use std::path::{Path, PathBuf};
 
 /// The selected projects: at least one, each with its own service name.
@@ -65,7 +66,7 @@ pub fn project(context: &Context<'_>) -> Result<Project, CommandError> {
     let mut projects = projects(context)?;
     match projects.len() {
         1 => Ok(projects.remove(0)),
-        _ => Err(CommandError::usage("this command works on one package at a time").help("select a package: `-p NAME`")),
+        _ => Err(several_selected()),
     }
 }
 
@@ -86,8 +87,23 @@ fn discover(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
         let current_dir = std::env::current_dir()?;
         match packages(context, &current_dir)? {
             Some(packages) => {
-                let of_package = |package: &Package| Project::of_package(&package.root, None, &package.name, &allowed);
-                packages.iter().map(|package| collect(of_package(package))).collect()
+                let names = &context.global.package;
+                let is_explicit = !names.is_empty() || context.global.workspace;
+                let is_selected = |package: &Package, project: &Project| {
+                    names.is_empty() || names.contains(&package.name) || names.contains(&project.service)
+                };
+                let is_here =
+                    |project: &Project| project.settings.dirs.iter().any(|dir| current_dir.starts_with(project.root.join(dir)));
+                let of_package = |package: &Package| {
+                    let mut projects = package.projects(&allowed);
+                    projects.retain(|(project, findings)| !findings.is_empty() || is_selected(package, project));
+                    // In the folder of one of several sets.
+                    if !is_explicit && projects.iter().any(|(project, _)| is_here(project)) {
+                        projects.retain(|(project, _)| is_here(project));
+                    }
+                    projects
+                };
+                packages.iter().flat_map(of_package).map(&mut collect).collect()
             }
             // Outside a cargo package, the current folder may still contain migrations.
             None => {
@@ -132,6 +148,10 @@ impl Package {
     fn has_migrations(&self) -> bool {
         self.root.join(settings::FILE).is_file() || self.root.join("migrations").is_dir()
     }
+
+    fn projects(&self, allowed: &[PathBuf]) -> Vec<(Project, Vec<Finding>)> {
+        Project::all_of_package(&self.root, &self.name, allowed)
+    }
 }
 
 /// The selected packages; `None` outside a cargo package. A workspace may name members anywhere, also through a link: those
@@ -165,14 +185,8 @@ fn selected_packages(context: &Context<'_>, current_dir: &Path) -> Result<Option
     })?;
     let mut packages = members(&metadata);
     let names = &context.global.package;
-    if let Some(unknown) = names.iter().find(|name| packages.iter().all(|package| package.name != **name)) {
-        let members: Vec<String> = packages.iter().map(|package| format!("`{}`", package.name)).collect();
-        let message = format!("the workspace does not contain the package `{unknown}`");
-        return Err(CommandError::usage(message).help(format!("use one of {}", members.join(", "))));
-    }
     if !names.is_empty() {
-        packages.retain(|package| names.contains(&package.name));
-        return Ok(Some(packages));
+        return named(packages, names).map(Some);
     }
     if context.global.workspace {
         packages.retain(Package::has_migrations);
@@ -199,6 +213,53 @@ fn selected_packages(context: &Context<'_>, current_dir: &Path) -> Result<Option
             Err(CommandError::usage(message).help("select one with `-p NAME`, or all with `--workspace`"))
         }
     }
+}
+
+/// The packages that have one of these names, or a service that has one.
+fn named(mut packages: Vec<Package>, names: &[String]) -> Result<Vec<Package>, CommandError> {
+    let is_package = |name: &String| packages.iter().any(|package| package.name == *name);
+    let services: Vec<&String> = names.iter().filter(|name| !is_package(name)).collect();
+    let mut missing = services.clone();
+    let allowed = allowed_folders();
+    let services_of = |package: &Package| {
+        let projects = if services.is_empty() || !package.has_migrations() { Vec::new() } else { package.projects(&allowed) };
+        projects.into_iter().map(|(project, _)| project.service).collect::<Vec<String>>()
+    };
+    let mut known: Vec<String> = packages.iter().map(|package| package.name.clone()).collect();
+    packages.retain(|package| {
+        let of_package = services_of(package);
+        missing.retain(|name| !of_package.contains(name));
+        let is_named = names.contains(&package.name) || services.iter().any(|name| of_package.contains(name));
+        known.extend(of_package);
+        is_named
+    });
+    let Some(unknown) = missing.first() else { return Ok(packages) };
+    known.sort_unstable();
+    known.dedup();
+    let help = match nearest(unknown, known.iter().map(String::as_str)) {
+        Some(near) => format!("write `-p {near}`"),
+        None => format!("use one of `{}`", known.join("`, `")),
+    };
+    Err(CommandError::usage(format!("the workspace contains neither a package nor a service `{unknown}`")).help(help))
+}
+
+/// The packages of the workspace that have migrations, and their services; none outside a workspace.
+pub fn names() -> Vec<String> {
+    let mut packages = MetadataCommand::new().no_deps().exec().map(|metadata| members(&metadata)).unwrap_or_default();
+    packages.retain(Package::has_migrations);
+    let allowed = allowed_folders();
+    let services = packages.iter().flat_map(|package| package.projects(&allowed)).map(|(project, _)| project.service);
+    let mut names: Vec<String> = services.collect();
+    names.extend(packages.into_iter().map(|package| package.name));
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// A command for one service, and a selection of several.
+fn several_selected() -> CommandError {
+    CommandError::usage("this command works on one service at a time")
+        .help("select one by the name of its package or service: `-p NAME`")
 }
 
 fn members(metadata: &Metadata) -> Vec<Package> {

@@ -824,6 +824,7 @@ mod tests {
             ("create users table", Dialect::Postgres),
             ("create user preferences table", Dialect::MySql),
             ("add table orders", Dialect::Sqlite),
+            ("create user preferences table name:text email:text:unique", Dialect::Postgres),
             ("create orders user:references code:text:unique total:numeric", Dialect::MySql),
             ("add email to users", Dialect::Postgres),
             ("add email, total and last_seen_at to the users table", Dialect::MySql),

@@ -33,8 +33,8 @@ pub fn expand(arguments: &Arguments) -> TokenStream {
             findings.extend(folder_lint::for_build(&folder, &project.settings));
             checked = Some(folder);
         }
-        Some(_) => {}
-        None => findings.push(project.no_dialect()),
+        None if findings.is_empty() => findings.push(project.no_dialect()),
+        _ => {}
     }
     let findings = as_compiler_shows(findings, &root);
     let tracked = tracked_files(&project, checked.as_ref());
@@ -98,11 +98,11 @@ fn as_compiler_shows(findings: Vec<Finding>, root: &Path) -> Vec<Finding> {
 /// Makes the compiler track the files, so that a change rebuilds the application. On stable Rust, only the `include` macros do
 /// this. The included bytes are unused and therefore not part of the binary.
 fn tracked_files(project: &Project, folder: Option<&Folder>) -> TokenStream {
-    let settings = project.settings_file.clone();
+    let settings = project.settings_file.iter().chain(&project.package_settings).cloned();
     // Also an empty one: the next `cargo migrate new` changes it.
     let lock = folder.map(|folder| folder.lock_path.clone()).filter(|path| path.is_file());
     let files = folder.into_iter().flat_map(|folder| folder.files.iter().map(|(file, _)| file.path.clone()));
-    let paths = settings.into_iter().chain(lock).chain(files);
+    let paths = settings.chain(lock).chain(files);
     let includes = paths.filter_map(|path| {
         let path = absolute(&path);
         let path = path.to_str()?.to_owned();

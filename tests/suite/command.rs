@@ -93,6 +93,35 @@ fn a_database_of_the_workspace() {
     assert!(outcome.stderr.contains("`../own.db` does not exist"), "{}", outcome.stderr);
 }
 
+/// A package with two sets, each with a history of its own. A set is selected by its service, its folder, or the current folder.
+#[test]
+fn a_package_with_several_sets() {
+    let folder = TestFolder::new(&[]);
+    folder.write("Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n");
+    folder.write("src/lib.rs", "");
+    folder.write("migrate.toml", "database = \"sqlite\"\n[sets]\n\"db/main\" = \"shop\"\n\"db/audit\" = \"shop-audit\"\n");
+    let url = format!("sqlite:{}", folder.path().join("app.db").display());
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    binary.ok(&["init", "-p", "shop"]);
+    binary.ok(&["init", "--source", "db/audit"]);
+    binary.ok(&["new", "-p", "shop", "create users table name:text"]);
+    let inside = Binary::inside(&folder.path().join("db/audit")).variable("DATABASE_URL", &url);
+    inside.ok(&["new", "create entries table note:text"]);
+    assert_eq!(binary.run(&["new", "x"]).code, 2, "the set is not named");
+    let checked = binary.ok(&["check"]).stderr;
+    assert!(checked.contains("`shop`: 1 migration") && checked.contains("`shop-audit`: 1 migration"), "{checked}");
+    // The spellings of one set have one history.
+    inside.ok(&["up"]);
+    let again = binary.ok(&["up", "--source", "./db/audit/"]).stderr;
+    assert!(again.contains("nothing to do"), "{again}");
+    let rest = binary.ok(&["up"]).stderr;
+    assert!(rest.contains("001_create_users_table") && !rest.contains("create_entries"), "{rest}");
+    let undeclared = binary.run(&["status", "--source", "db"]);
+    assert!(undeclared.code == 4 && undeclared.stderr.contains("no-such-set"), "{} {}", undeclared.code, undeclared.stderr);
+    let misspelled = binary.run(&["up", "-p", "shop-adit"]);
+    assert!(misspelled.stderr.contains("write `-p shop-audit`"), "{}", misspelled.stderr);
+}
+
 /// Version 0 is below the first migration.
 #[test]
 fn down_to_zero() {

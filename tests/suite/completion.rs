@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The lines and some of the words that complete them; the last word of a line is not finished.
-const LINES: [(&str, &[&str], &[&str]); 10] = [
+const LINES: [(&str, &[&str], &[&str]); 11] = [
     ("cargo-migrate sta", &["status"], &["up"]),
     ("cargo migrate sta", &["status"], &["up"]),
     ("cargo migrate up --t", &["--to", "--timeout"], &["status"]),
@@ -16,11 +16,17 @@ const LINES: [(&str, &[&str], &[&str]); 10] = [
     ("cargo migrate completions z", &["zsh"], &["fish"]),
     ("cargo mig", &["migrate"], &[]),
     ("cargo migrate --dialect m", &["mysql", "mariadb"], &["postgres"]),
+    ("cargo migrate up -p sh", &["shop", "shop-audit"], &["001"]),
 ];
 
 fn folder() -> TestFolder {
     let folder = TestFolder::new(&[("001_a.up.sql", "SELECT 1;"), ("002_b.up.sql", "SELECT 2;")]);
     folder.write("migrate.toml", "database = \"sqlite\"\n");
+    // A package with two sets, for `-p`.
+    folder.write("Cargo.toml", "[workspace]\nmembers = [\"app\"]\n");
+    folder.write("app/Cargo.toml", "[package]\nname = \"app\"\n");
+    folder.write("app/src/lib.rs", "");
+    folder.write("app/migrate.toml", "[sets]\n\"db/main\" = \"shop\"\n\"db/audit\" = \"shop-audit\"\n");
     folder
 }
 

@@ -59,7 +59,8 @@ fn single_url(context: &Context<'_>) -> Result<DatabaseUrl, CommandError> {
     let mut urls = context.source.urls()?;
     match urls.len() {
         1 => Ok(urls.remove(0)),
-        _ => Err(CommandError::usage("this command works on one package at a time").help("select a package: `-p NAME`")),
+        _ => Err(CommandError::usage("this command works on one service at a time")
+            .help("select one by the name of its package or service: `-p NAME`")),
     }
 }
 

@@ -22,6 +22,7 @@ pub static ALL: &[&Code] = &[
     &folder::NOT_SQL,
     &folder::NOT_UTF8,
     &project::NO_DIALECT,
+    &project::NO_SUCH_SET,
     &folder::NO_FOLDER,
     &check::NO_LOCK_FILE,
     &folder::NUL_CHARACTER,

@@ -7,7 +7,7 @@ use crate::dialect::Dialect;
 use crate::files::boundary::{self, Boundary};
 use crate::files::folder::{self, FileList, Folder, UNREADABLE};
 use crate::files::regular_file::{self, SETTINGS_LIMIT};
-use crate::files::settings::{self, Settings};
+use crate::files::settings::{self, DeclaredSet, Settings};
 use crate::finding::Finding;
 use crate::migration_set::SetSummary;
 use crate::place::Place;
@@ -21,6 +21,12 @@ pub static NO_DIALECT: Code = Code::new(
     "The database type of the migrations is not set. The macro `embed_migrations!` and `check` need the type to split SQL into statements. Set it in `migrate.toml`: `database = \"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`. The commands can also take the type from `--dialect` or from the database URL; the macro cannot.",
 );
 
+/// The package has several sets of migrations, and the given folder is not among them.
+pub static NO_SUCH_SET: Code = Code::new(
+    "no-such-set",
+    "The `migrate.toml` of the package lists its sets of migrations under `[sets]`: the folder of each set, and the name of its service. The macro `embed_migrations!` must name the folder of one of them, and the commands work on no other folder of the package.",
+);
+
 /// The migrations of one service.
 #[derive(Debug, Clone)]
 pub struct Project {
@@ -30,6 +36,8 @@ pub struct Project {
     pub settings: Settings,
     /// The path of `migrate.toml`, if it was read.
     pub settings_file: Option<PathBuf>,
+    /// The path of the `migrate.toml` of the package, if it was read and a set has one of its own.
+    pub package_settings: Option<PathBuf>,
     /// The name of the history.
     pub service: String,
     /// Where files may be read and written.
@@ -44,31 +52,42 @@ impl Project {
         Project::within(Boundary::of(root, allowed), root, dir, package)
     }
 
+    /// The projects of a package: one, or those that `[sets]` in its `migrate.toml` lists.
+    pub fn all_of_package(root: &Path, package: &str, allowed: &[PathBuf]) -> Vec<(Project, Vec<Finding>)> {
+        let (settings, _, findings) = read(root, settings::FILE, &Boundary::of(root, allowed));
+        if settings.sets.is_empty() || !findings.is_empty() {
+            return vec![Project::of_package(root, None, package, allowed)];
+        }
+        settings.sets.iter().map(|set| Project::of_package(root, Some(&set.folder), package, allowed)).collect()
+    }
+
     fn within(boundary: Boundary, root: &Path, dir: Option<&str>, package: &str) -> (Project, Vec<Finding>) {
-        let inside = dir.map(|dir| format!("{}/{}", dir.trim_end_matches('/'), settings::FILE));
-        let (mut settings, file, findings) = match inside.filter(|file| root.join(file).is_file()) {
-            Some(file) => {
-                let (mut settings, path, findings) = read(root, &file, &boundary);
-                let dir = dir.unwrap_or_default().trim_end_matches('/');
-                for inner in &mut settings.dirs {
-                    *inner = format!("{dir}/{inner}");
-                }
-                (settings, path, findings)
+        let dir = dir.map(|dir| dir.trim_end_matches('/'));
+        let inside = dir.map(|dir| format!("{dir}/{}", settings::FILE)).filter(|file| root.join(file).is_file());
+        let (mut settings, mut file, mut findings) = read(root, settings::FILE, &boundary);
+        let sets = std::mem::take(&mut settings.sets);
+        let mut package_settings = None;
+        if let Some(inside) = inside {
+            // The findings of the package belong to its sets.
+            findings.retain(|_| !sets.is_empty());
+            package_settings = file.take().filter(|_| !sets.is_empty());
+            let (inner, path, more) = read(root, &inside, &boundary);
+            (settings, file) = (inner, path);
+            findings.extend(more);
+            for inner in &mut settings.dirs {
+                *inner = format!("{}/{inner}", dir.unwrap_or_default());
             }
-            None => {
-                let (mut settings, path, findings) = read(root, settings::FILE, &boundary);
-                if dir.is_some() {
-                    settings.dirs.clear();
-                }
-                (settings, path, findings)
-            }
-        };
+        } else if dir.is_some() {
+            settings.dirs.clear();
+        }
+        if let Err(finding) = apply_set(&mut settings, &sets, dir) {
+            findings.push(*finding);
+        }
         if settings.dirs.is_empty() {
             settings.dirs.push(dir.unwrap_or("migrations").to_owned());
         }
         let service = settings.service.clone().unwrap_or_else(|| package.to_owned());
-        let project = Project { root: root.to_owned(), settings, settings_file: file, service, boundary };
-        (project, findings)
+        (Project { root: root.to_owned(), settings, settings_file: file, package_settings, service, boundary }, findings)
     }
 
     /// The project of a folder that is given without a package. Its `migrate.toml` is in the folder, or in the nearest folder
@@ -81,10 +100,11 @@ impl Project {
     pub fn of_folder(folder: &Path, allowed: &[PathBuf]) -> (Project, Vec<Finding>) {
         // A folder that does not exist is reported when its files are listed.
         let absolute = folder.canonicalize().or_else(|_| path::absolute(folder)).unwrap_or_else(|_| folder.to_owned());
-        if !absolute.join(settings::FILE).is_file()
-            && let Some((project, findings)) =
-                Project::above(folder, &absolute, allowed).or_else(|| Project::of_package_around(folder, &absolute, allowed))
-        {
+        let around =
+            || Project::above(folder, &absolute, allowed).or_else(|| Project::of_package_around(folder, &absolute, allowed));
+        let around =
+            if absolute.join(settings::FILE).is_file() { Project::declared(folder, &absolute, allowed) } else { around() };
+        if let Some((project, findings)) = around {
             return (project, findings);
         }
         let mut boundary = Boundary::of(folder, allowed);
@@ -100,7 +120,7 @@ impl Project {
             findings.push(*finding);
             String::new()
         });
-        (Project { root: folder.to_owned(), service, settings, settings_file: file, boundary }, findings)
+        (Project { root: folder.to_owned(), service, settings, settings_file: file, package_settings: None, boundary }, findings)
     }
 
     /// The project of the nearest folder above whose `migrate.toml` refers to a folder. A link to the folder counts as being
@@ -113,14 +133,27 @@ impl Project {
             boundary.allow(absolute);
             let (package, unreadable) =
                 default_service(root).map_or_else(|finding| (String::new(), Some(*finding)), |name| (name, None));
-            let (project, mut findings) = Project::within(boundary, &as_given(folder, root), None, &package);
+            let set = set_at(root, absolute, &boundary);
+            let (project, mut findings) = Project::within(boundary, &as_given(folder, root), set.as_deref(), &package);
             findings.extend(unreadable.filter(|_| project.settings.service.is_none()));
+            if set.is_some() {
+                return Some((project, findings));
+            }
             let refers = |dir: &String| root.join(dir).canonicalize().is_ok_and(|path| path == absolute);
             if project.settings.dirs.iter().any(refers) {
                 return Some((project, findings));
             }
         }
         None
+    }
+
+    /// The project of a folder that `[sets]` of the package around it lists.
+    fn declared(folder: &Path, absolute: &Path, allowed: &[PathBuf]) -> Option<(Project, Vec<Finding>)> {
+        let (root, package) = nearest_package(absolute).ok()??;
+        let mut boundary = Boundary::of(&root, allowed);
+        boundary.allow(absolute);
+        let set = set_at(&root, absolute, &boundary)?;
+        Some(Project::within(boundary, &as_given(folder, &root), Some(&set), &package))
     }
 
     /// The project of a folder in a package whose `migrate.toml` does not name it: the settings are those of the package, as for
@@ -171,6 +204,48 @@ impl Project {
             .at(Place::file(file.unwrap_or_else(|| settings::FILE.to_owned())))
             .help("set `database = \"postgres\"` (or `\"mysql\"`, `\"mariadb\"`, `\"sqlite\"`) in `migrate.toml`")
     }
+}
+
+/// Gives the settings of a set the service name that `[sets]` declares.
+fn apply_set(settings: &mut Settings, sets: &[DeclaredSet], dir: Option<&str>) -> Result<(), Box<Finding>> {
+    let Some(first) = sets.first() else { return Ok(()) };
+    let names: Vec<String> = sets.iter().map(|set| format!("`{}`", set.folder)).collect();
+    let finding = |message: String| Finding::error(&NO_SUCH_SET, message).at(first.place.clone());
+    let Some(dir) = dir else {
+        let message = format!("the package has several sets of migrations: {}", names.join(", "));
+        let help = format!("name one of them: `embed_migrations!({:?})`, or `--source DIR` on the command line", first.folder);
+        return Err(Box::new(finding(message).help(help)));
+    };
+    let Some(set) = sets.iter().find(|set| same_path(&set.folder, dir)) else {
+        let message = format!("`{dir}` is not a set of migrations of this package");
+        let help = format!("use one of {}, or add the folder to `[sets]`: `{dir:?} = \"SERVICE\"`", names.join(", "));
+        return Err(Box::new(finding(message).help(help)));
+    };
+    if let Some(other) = settings.service.as_ref().filter(|other| **other != set.service) {
+        let message =
+            format!("the service of `{dir}` is `{}` in `[sets]`, but `{other}` in the folder's own `migrate.toml`", set.service);
+        return Err(Box::new(
+            Finding::error(&settings::BAD_SETTING, message).at(set.place.clone()).help("remove one of the two"),
+        ));
+    }
+    settings.service = Some(set.service.clone());
+    Ok(())
+}
+
+/// The folder of `[sets]` in the `migrate.toml` of a folder that is the given one.
+fn set_at(root: &Path, absolute: &Path, boundary: &Boundary) -> Option<String> {
+    let (settings, ..) = read(root, settings::FILE, boundary);
+    let is_it = |set: &DeclaredSet| {
+        let folder = root.join(&set.folder);
+        folder.canonicalize().is_ok_and(|path| path == absolute) || folder.components().eq(absolute.components())
+    };
+    settings.sets.into_iter().find(is_it).map(|set| set.folder)
+}
+
+/// Are two relative paths the same, but for `.` and slashes?
+fn same_path(left: &str, right: &str) -> bool {
+    let parts = |path| Path::new(path).components().filter(|part| *part != Component::CurDir).collect::<Vec<_>>();
+    parts(left) == parts(right)
 }
 
 /// The name of a history for which no setting gives one: the nearest package that contains the folder, as for the macro, or else
@@ -314,6 +389,51 @@ mod tests {
             assert_eq!(listed(&of_command).len(), listed(&of_macro).len());
         }
         assert_eq!(place(&folder.path().join("repository/inner/changes")).0, "changes");
+    }
+
+    /// Macro, command and library find a declared set and its service by one rule.
+    #[test]
+    fn a_package_has_the_sets_that_it_declares() {
+        let sets = "database = 'sqlite'\n[sets]\n'db/audit' = 'shop-audit'\n'db/main' = 'shop'\n";
+        let folder = projects(&[
+            ("Cargo.toml", "[package]\nname = 'shop-app'\n"),
+            ("migrate.toml", sets),
+            ("db/main/1_a.sql", "SELECT 1;"),
+            ("db/audit/migrate.toml", "database = 'postgres'\ndown = 'optional'\n"),
+            ("db/audit/sql/1_a.sql", "SELECT 1;"),
+        ]);
+        let root = folder.path().canonicalize().unwrap();
+        let services: Vec<String> = Project::all_of_package(&root, "shop-app", &[])
+            .into_iter()
+            .map(|(project, findings)| {
+                assert_eq!(findings, []);
+                project.service
+            })
+            .collect();
+        assert_eq!(services, ["shop-audit", "shop"]);
+        for (folder, service, dialect) in [
+            ("db/audit", "shop-audit", Dialect::Postgres),
+            ("./db/main/", "shop", Dialect::Sqlite),
+            ("db/main", "shop", Dialect::Sqlite),
+        ] {
+            let (of_macro, findings) = Project::of_package(&root, Some(folder), "shop-app", &[]);
+            assert_eq!(findings, [], "{folder}");
+            let (of_command, findings) = Project::of_folder(&root.join(folder), &[]);
+            assert_eq!(findings, [], "{folder}");
+            for project in [of_macro, of_command] {
+                assert_eq!((project.service.as_str(), project.settings.dialect), (service, Some(dialect)), "{folder}");
+                assert_eq!(project.package_settings.is_some(), folder == "db/audit", "{folder}");
+            }
+        }
+        // Neither a folder that is not declared, nor none.
+        for folder in [Some("db/other"), None] {
+            let (_, findings) = Project::of_package(&root, folder, "shop-app", &[]);
+            assert_eq!(findings.iter().map(|finding| finding.code.name).collect::<Vec<_>>(), ["no-such-set"], "{folder:?}");
+        }
+        // One service, one name.
+        fs::write(root.join("db/audit/migrate.toml"), "service = 'audit'\n").unwrap();
+        let (_, findings) = Project::of_package(&root, Some("db/audit"), "shop-app", &[]);
+        assert_eq!(findings.len(), 1, "{findings:?}");
     }
 
     #[test]

@@ -42,6 +42,19 @@ pub struct Settings {
     pub run: RunSettings,
     /// The settings of the safety rules.
     pub safety: LintSettings,
+    /// The sets of migrations of a package that has several.
+    pub sets: Vec<DeclaredSet>,
+}
+
+/// One of several sets of migrations of a package: an entry of `[sets]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeclaredSet {
+    /// The migrations folder, relative to `migrate.toml`.
+    pub folder: String,
+    /// The name of the history.
+    pub service: String,
+    /// Where the entry is.
+    pub place: Place,
 }
 
 /// An invalid entry in `migrate.toml`.
@@ -295,6 +308,15 @@ pub static SETTINGS: &[Setting] = &[
         read: |parser, settings, value, setting| parser.ignored_histories(settings, value, setting),
     },
     Setting {
+        table: "sets",
+        key: "FOLDER",
+        values: "a name without control characters or surrounding white space",
+        default: "the package has a single set of migrations",
+        meaning: "for a package with several sets of migrations: the folder of each set, relative to `migrate.toml`, and the name of \
+                  its service; the folder may contain a `migrate.toml` with the settings of the set",
+        read: |_, _, _, _| {},
+    },
+    Setting {
         table: "rules",
         key: "NAME",
         values: "`\"off\"`, `\"note\"`, `\"warning\"` or `\"error\"`",
@@ -358,6 +380,7 @@ pub fn read(text: &str, file: &str) -> (Settings, Vec<Finding>) {
             for (key, value) in table.get_ref() {
                 parser.key(&mut settings, key, value);
             }
+            parser.keys_of_one_set(&settings, table.get_ref());
         }
         Err(error) => parser.report(error.span().unwrap_or(0..0), error.message().to_owned(), None),
     }
@@ -386,6 +409,7 @@ impl SettingsParser<'_> {
     fn key(&mut self, settings: &mut Settings, key: &Key<'_>, value: &Value<'_>) {
         match key.get_ref().as_ref() {
             "rules" => self.rules(&mut settings.safety.rules, value),
+            "sets" => self.sets(&mut settings.sets, value),
             table if SETTINGS.iter().any(|setting| setting.table == table && !table.is_empty()) => {
                 let Some(entries) = self.table(table, value) else { return };
                 for (key, value) in entries {
@@ -519,6 +543,33 @@ impl SettingsParser<'_> {
         safety.statement_timeout = safety.statement_timeout.take().or(statement);
     }
 
+    fn sets(&mut self, sets: &mut Vec<DeclaredSet>, value: &Value<'_>) {
+        let Some(entries) = self.table("sets", value) else { return };
+        let Some(setting) = SETTINGS.iter().find(|setting| setting.table == "sets") else { return };
+        for (key, value) in entries {
+            let name = |name: &str| is_service_name(name).then(|| name.to_owned());
+            let Some(service) = self.parse(value, setting, name) else { continue };
+            let folder = key.get_ref().as_ref().trim_end_matches('/').to_owned();
+            if sets.iter().any(|set| set.service == service) {
+                let help = "give each set a service name of its own; it is the name of its history".to_owned();
+                self.report(value.span(), format!("two sets have the service name `{service}`"), Some(help));
+                continue;
+            }
+            sets.push(DeclaredSet { folder, service, place: self.place(key.span()) });
+        }
+    }
+
+    /// `service` and `dir` belong to a package with one set.
+    fn keys_of_one_set(&mut self, settings: &Settings, table: &DeTable<'_>) {
+        if settings.sets.is_empty() {
+            return;
+        }
+        for (key, _) in table.iter().filter(|(key, _)| matches!(key.get_ref().as_ref(), "service" | "dir")) {
+            let message = format!("`{}` has no effect beside `[sets]`", key.get_ref());
+            self.report(key.span(), message, Some("remove it: `[sets]` names the folder and the service of each set".to_owned()));
+        }
+    }
+
     fn rules(&mut self, rules: &mut Vec<RuleSetting>, value: &Value<'_>) {
         let Some(entries) = self.table("rules", value) else { return };
         let Some(setting) = SETTINGS.iter().find(|setting| setting.table == "rules") else { return };
@@ -574,6 +625,17 @@ mod tests {
     fn every_mistake_at_once() {
         let text = "servce = 'chat'\ndatabase = 'oracle'\nout-of-order = 3\nlayouts = ['odd']\n[history]\nrecord = 'x'\n";
         let (_, findings) = read(text, "migrate.toml");
+        insta::assert_snapshot!(crate::render::findings(&findings, false));
+    }
+
+    #[test]
+    fn sets_have_names_of_their_own() {
+        let (settings, findings) =
+            read("service = 'a'\ndir = 'd'\n[sets]\n'x' = 'one'\n'y/' = 'one'\n'z' = ''\nw = 2\n", "migrate.toml");
+        assert_eq!(
+            settings.sets.iter().map(|set| (set.folder.as_str(), set.service.as_str())).collect::<Vec<_>>(),
+            [("x", "one")]
+        );
         insta::assert_snapshot!(crate::render::findings(&findings, false));
     }
 
