@@ -6,7 +6,7 @@
 use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::reader;
-use crate::syntax::{ActionKind, AlterTable, ConstraintKind, CreateTable, DropStatement, ObjectKind, Syntax, TypeAction};
+use crate::syntax::{Action, ActionKind, AlterTable, ConstraintKind, CreateTable, DropStatement, ObjectKind, Syntax, TypeAction};
 use crate::token::Tokens;
 use std::fmt;
 
@@ -39,8 +39,8 @@ pub enum Object {
     Column(Name, String),
     /// The table and the index. On MySQL an index belongs to its table; elsewhere the table of a `DROP` is unknown.
     Index(Option<Name>, Name),
-    /// The table and the constraint.
-    Constraint(Name, String),
+    /// The table and the constraint. On MySQL, constraints of different types can have the same name.
+    Constraint(Name, String, ConstraintType),
     /// The table, if the statement contains it, and the trigger.
     Trigger(Option<Name>, Name),
     /// The table and its partition (PostgreSQL).
@@ -58,6 +58,27 @@ pub enum Object {
     Extension(String),
 }
 
+/// The type of a constraint, as far as the statement contains it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConstraintType {
+    /// The statement only names the constraint.
+    Any,
+    Unique,
+    Foreign,
+    Check,
+}
+
+impl ConstraintType {
+    fn of(kind: &ConstraintKind) -> Self {
+        match kind {
+            ConstraintKind::Unique { .. } => ConstraintType::Unique,
+            ConstraintKind::Foreign { .. } => ConstraintType::Foreign,
+            ConstraintKind::Check { .. } => ConstraintType::Check,
+            _ => ConstraintType::Any,
+        }
+    }
+}
+
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -66,7 +87,7 @@ impl fmt::Display for Object {
             Object::Sequence(name) => write!(f, "sequence `{name}`"),
             Object::Column(table, name) => write!(f, "column `{table}.{name}`"),
             Object::Index(_, name) => write!(f, "index `{name}`"),
-            Object::Constraint(table, name) => write!(f, "constraint `{name}` of `{table}`"),
+            Object::Constraint(table, name, _) => write!(f, "constraint `{name}` of `{table}`"),
             Object::Trigger(_, name) => write!(f, "trigger `{name}`"),
             Object::Partition(table, name) => write!(f, "partition `{name}` of `{table}`"),
             Object::Type(name) => write!(f, "type `{name}`"),
@@ -176,6 +197,8 @@ fn effects(syntax: &Syntax, sql: &str, dialect: Dialect) -> Option<Vec<Effect>> 
         // Two functions can have the same name and different arguments.
         Syntax::CreateRoutine { or_replace: true, .. } => None,
         Syntax::CreateRoutine { .. } if dialect == Dialect::Postgres => None,
+        // A loadable function of MySQL is not in `information_schema`.
+        Syntax::CreateRoutine { .. } if Tokens::new(sql, dialect).any(|token| token.is_word(sql, "SONAME")) => None,
         Syntax::CreateRoutine { name, .. } => created(routine(name, sql, dialect)),
         Syntax::Create { or_replace: true, .. } => None,
         // A database of PostgreSQL is not a schema.
@@ -188,7 +211,10 @@ fn effects(syntax: &Syntax, sql: &str, dialect: Dialect) -> Option<Vec<Effect>> 
             (dialect != Dialect::Postgres).then(dropped)
         }
         Syntax::Drop(drop) => dropped(drop),
-        Syntax::AlterTable(alter) => altered(alter, dialect),
+        Syntax::AlterTable(alter) => match new_name(alter).filter(|_| alter.actions.len() > 1) {
+            Some(to) => altered_and_renamed(alter, to, dialect),
+            None => altered(alter, dialect),
+        },
         Syntax::AlterType { name, action: TypeAction::AddValue { label, .. } } => {
             created(Object::EnumValue(name.clone(), label.clone()))
         }
@@ -246,7 +272,8 @@ fn altered(alter: &AlterTable, dialect: Dialect) -> Option<Vec<Effect>> {
     let mut effects = Vec::new();
     for action in &alter.actions {
         let column = |name: &String| Object::Column(table.clone(), name.clone());
-        let constraint = |name: &String| Object::Constraint(table.clone(), name.clone());
+        let of_type = |name: &String, ty| Object::Constraint(table.clone(), name.clone(), ty);
+        let constraint = |name: &String| of_type(name, ConstraintType::Any);
         let index = |name: &String| Object::Index(Some(table.clone()), table.beside(name.clone()));
         match &action.kind {
             ActionKind::AddColumn { column: added, .. }
@@ -258,11 +285,12 @@ fn altered(alter: &AlterTable, dialect: Dialect) -> Option<Vec<Effect>> {
             ActionKind::AddConstraint(added) => {
                 let name = added.name.as_ref()?;
                 // On MySQL, a unique key without the word `CONSTRAINT` is only an index.
-                effects.push(creates(constraint(name)));
+                effects.push(creates(of_type(name, ConstraintType::of(&added.kind))));
             }
             ActionKind::AddIndex(added) => effects.push(creates(index(&added.name.as_ref()?.name))),
             ActionKind::DropColumn { name, .. } => effects.push(drops(column(name))),
-            ActionKind::DropConstraint { name, .. } | ActionKind::DropForeignKey(name) => effects.push(drops(constraint(name))),
+            ActionKind::DropConstraint { name, .. } => effects.push(drops(constraint(name))),
+            ActionKind::DropForeignKey(name) => effects.push(drops(of_type(name, ConstraintType::Foreign))),
             ActionKind::DropIndex(name) => effects.push(drops(index(name))),
             ActionKind::Validate(name) => effects.push(Effect { verb: Verb::Validates, object: constraint(name) }),
             // A second run would add a second key.
@@ -271,9 +299,9 @@ fn altered(alter: &AlterTable, dialect: Dialect) -> Option<Vec<Effect>> {
             }
             ActionKind::ChangeColumn { from, column: to } if from.eq_ignore_ascii_case(&to.name) => {}
             ActionKind::ChangeColumn { from, column: to } => effects.extend([drops(column(from)), creates(column(&to.name))]),
-            ActionKind::Rename(to) => {
-                let to = Name { schema: to.schema.clone().or_else(|| table.schema.clone()), name: to.name.clone() };
-                effects.extend([drops(Object::Table(table.clone())), creates(Object::Table(to))]);
+            ActionKind::Rename(_) => {
+                effects.push(drops(Object::Table(table.clone())));
+                effects.extend(new_name(alter).map(|to| creates(Object::Table(to))));
             }
             ActionKind::RenameColumn { from, to } => effects.extend([drops(column(from)), creates(column(to))]),
             ActionKind::RenameConstraint { from, to } => effects.extend([drops(constraint(from)), creates(constraint(to))]),
@@ -295,6 +323,31 @@ fn altered(alter: &AlterTable, dialect: Dialect) -> Option<Vec<Effect>> {
             _ => return None,
         }
     }
+    Some(effects)
+}
+
+/// The name that `RENAME TO` gives the table.
+fn new_name(alter: &AlterTable) -> Option<Name> {
+    alter.actions.iter().find_map(|action| match &action.kind {
+        ActionKind::Rename(to) => {
+            Some(Name { schema: to.schema.clone().or_else(|| alter.table.schema.clone()), name: to.name.clone() })
+        }
+        _ => None,
+    })
+}
+
+/// The effects of an `ALTER TABLE` of MySQL that also renames the table: what it creates is in the table with the new name.
+fn altered_and_renamed(alter: &AlterTable, to: Name, dialect: Dialect) -> Option<Vec<Effect>> {
+    let is_rename = |action: &&Action| matches!(action.kind, ActionKind::Rename(_));
+    let rest = alter.actions.iter().filter(|action| !is_rename(action)).cloned().collect();
+    let rest = AlterTable { actions: rest, ..alter.clone() };
+    let mut effects = altered(&rest, dialect)?;
+    let creates_in = |effect: &mut Effect| match &mut effect.object {
+        Object::Column(table, _) | Object::Constraint(table, ..) | Object::Index(Some(table), _) => *table = to.clone(),
+        _ => {}
+    };
+    effects.iter_mut().filter(|effect| effect.verb == Verb::Creates).for_each(creates_in);
+    effects.extend([drops(Object::Table(alter.table.clone())), creates(Object::Table(to.clone()))]);
     Some(effects)
 }
 
@@ -369,6 +422,13 @@ mod tests {
             ("ALTER TABLE t MODIFY a bigint NOT NULL, ENGINE = InnoDB", ""),
             ("ALTER TABLE t CHANGE a b int", "-column `t.a`, +column `t.b`"),
             ("ALTER TABLE t CHANGE COLUMN a A bigint", ""),
+            ("ALTER TABLE t RENAME TO u, ADD c int, DROP d", "+column `u.c`, -column `t.d`, -table `t`, +table `u`"),
+            ("ALTER TABLE t ADD CONSTRAINT c UNIQUE KEY k (a)", "+constraint `k` of `t`"),
+            ("ALTER TABLE t MODIFY a int SERIAL DEFAULT VALUE", "opaque"),
+            ("ALTER TABLE t DROP PERIOD FOR vt", "opaque"),
+            ("ALTER TABLE t ADD VECTOR INDEX v (e)", "+index `v`"),
+            ("ALTER TABLE t ADD vector int", "+column `t.vector`"),
+            ("CREATE FUNCTION f RETURNS STRING SONAME 'f.so'", "opaque"),
             ("ALTER TABLE t DROP FOREIGN KEY f, DROP KEY k", "-constraint `f` of `t`, -index `k`"),
             ("ALTER TABLE t DROP PRIMARY KEY", "opaque"),
             ("DROP INDEX i ON t", "-index `i`"),

@@ -8,7 +8,7 @@ use crate::connection::TextRow;
 use crate::early_start::StartRecord;
 use crate::event::SessionInfo;
 use crate::history_change::{Elapsed, HistoryChange};
-use crate::history_sql::{HistoryDialect, HistorySql};
+use crate::history_sql::{HistoryDialect, HistorySql, NOT_KNOWN};
 use crate::mentions::Mentions;
 use async_trait::async_trait;
 use migrate_model::dialect::Dialect;
@@ -326,6 +326,11 @@ impl Presence {
             Some("2") => Presence::Invalid,
             _ => Presence::Absent,
         }
+    }
+
+    /// The same, for a catalog that may not tell: it then answers with a question mark, and this returns `None`.
+    pub fn of_answer(answer: Option<&str>) -> Option<Presence> {
+        (answer != Some(NOT_KNOWN)).then(|| Presence::of(answer))
     }
 
     /// The result of a presence query that means this.

@@ -169,6 +169,17 @@ impl BackendError {
         BackendError { kind: BackendErrorKind::ReadOnlySession, ..BackendError::own(message) }
     }
 
+    /// A statement of this many bytes, which the server does not accept in one message.
+    pub fn too_long(bytes: usize, limit: usize) -> Self {
+        let message = format!(
+            "the statement has {bytes} bytes, but the server accepts less than {limit} bytes in one message (`max_allowed_packet`); it was not sent"
+        );
+        BackendError {
+            hint: Some("divide the statement, or raise `max_allowed_packet` on the server".to_owned()),
+            ..BackendError::own(message)
+        }
+    }
+
     /// Another process holds the migration lock.
     pub fn lock_lost() -> Self {
         BackendError { kind: BackendErrorKind::LockLost, ..BackendError::own(LOCK_LOST) }

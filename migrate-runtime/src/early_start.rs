@@ -91,6 +91,22 @@ impl<'s> EarlyStart<'s> {
         self.changes.apply_progress(history, 0);
     }
 
+    /// Records that the step does not run after all, because the run stops before it.
+    ///
+    /// # Errors
+    /// When the change cannot be written.
+    pub async fn give_up(
+        &self,
+        backend: &mut dyn Backend,
+        history_sql: &HistorySql,
+        history: &mut History,
+    ) -> Result<(), BackendError> {
+        let change = self.changes.given_up(history, "the run stopped before the migration began");
+        backend.write(history_sql, &change).await?;
+        self.changes.apply_withdrawn(history);
+        Ok(())
+    }
+
     /// Records that the step does not run after all, because of this message.
     ///
     /// # Errors

@@ -92,6 +92,12 @@ async fn nothing_to_do(
     currency: Currency,
 ) -> Result<Option<RunReport>, Error> {
     let Some(history) = session::history(backend, history_sql, None).await? else { return Ok(None) };
+    // What was recorded as started, and has not run, is forgotten under the lock. A release that is running it holds the lock.
+    let is_started = |record: &Record| record.state.interrupted().is_some() && record.statements_done == 0;
+    let is_running = async |backend: &mut dyn Backend| matches!(backend.is_locked(history_sql).await, Ok(Some(true)) | Err(_));
+    if history.records().iter().any(is_started) && !is_running(backend).await {
+        return Ok(None);
+    }
     let others = required_histories(backend, history_sql, set).await?;
     let plan = plan(set, &history, &others, target, options.policy(set)).map_err(unknown_version)?;
     // If exactly these migrations are applied, a summary that differs is wrong, and the lock is needed to write it again.
@@ -170,6 +176,12 @@ async fn with_lock(
     match (release_lock(backend, history_sql).await, outcome) {
         (Ok(()), outcome) => (outcome, ConnectionState::Clean),
         (Err(_), Err(error)) => (Err(error), ConnectionState::Unknown),
+        // The server has closed the connection, for example because of `completion_type` on MySQL; and with it, it ended the session
+        // and its lock.
+        (Err(error), Ok(report)) if error.is_connection_lost() && backend.owns_session() => {
+            tracing::warn!(message = error.message, "after the run, the server had closed the connection");
+            (Ok(report), ConnectionState::Unknown)
+        }
         (Err(error), Ok(_)) => {
             let error = error.into_connection_error(
                 "the run is complete, but afterwards the session could not be reset or the lock could not be released",
@@ -607,7 +619,7 @@ async fn run_steps(
         if options.stop.is_requested() {
             let left = plan.steps.len() - at;
             let error = stopped(&format!("with {left} of {} migrations left", plan.steps.len()));
-            return Err(report.add_to(turn.withdrawn(error).await));
+            return Err(report.add_to(turn.given_up(error).await));
         }
         let (number, of) = (earlier + at + 1, earlier + plan.steps.len());
         options.emit(&Event::Started { title: &step.title, direction: step.direction, number, of });
@@ -679,6 +691,15 @@ impl<'p> Turn<'_, 'p> {
         let outcome = runner.run().await?;
         self.early = next.filter(|_| outcome.next == StartRecord::Written);
         Ok(outcome)
+    }
+
+    /// The error before the step, after its start is forgotten if it was recorded with the end of the step before.
+    async fn given_up(&mut self, error: Error) -> Error {
+        let Some(early) = self.early.take() else { return error };
+        match early.give_up(self.backend, self.history_sql, self.history).await {
+            Ok(()) => error,
+            Err(failure) => failure.note_unrecorded(error),
+        }
     }
 
     /// The error before the step, after its start is withdrawn if it was recorded with the end of the step before.

@@ -138,6 +138,22 @@ pub enum HistoryChange<'a> {
     },
 }
 
+impl HistoryChange<'_> {
+    /// The same change where the catalog did not answer the question in it; `None` if it does not ask.
+    pub fn unanswered(&self) -> Option<Self> {
+        let mut change = self.clone();
+        let (HistoryChange::Started { observation, .. }
+        | HistoryChange::RevertStarted { observation, .. }
+        | HistoryChange::Checkpoint { observation, .. }) = &mut change
+        else {
+            return None;
+        };
+        let observation = observation.as_mut().filter(|observation| matches!(observation.catalog, Catalog::Digits(_)))?;
+        *observation = Observation { done: observation.done, catalog: Catalog::Unknown, unaffected: String::new() };
+        Some(change)
+    }
+}
+
 /// What the catalog shows before a statement that commits itself, of the objects that it creates or drops. If its outcome must be
 /// found out later, what was there before proves nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]

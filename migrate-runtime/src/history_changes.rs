@@ -133,6 +133,13 @@ impl<'s> StepChanges<'s> {
         }
     }
 
+    /// A step that was started and of which nothing has run, because of this.
+    pub fn given_up<'a>(&'a self, history: &History, reason: &'a str) -> HistoryChange<'a> {
+        let statements = self.step.migration.map(|migration| migration.up.statements.len());
+        let restored = restored(history, &self.record, self.step.direction, statements);
+        HistoryChange::GivenUp { version: self.version(), restored, by: ResolvedBy::Catalogue(reason) }
+    }
+
     /// Changes a history as a started step does, or one that reached a checkpoint.
     pub fn apply_progress(&self, history: &mut History, done: usize) {
         let state = match self.step.direction {

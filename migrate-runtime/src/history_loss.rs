@@ -1,4 +1,4 @@
-//! Refuses a script that drops the schema or the database in which its own history is.
+//! Refuses a script that drops or renames the schema or the database in which its own history is.
 
 use crate::codes;
 use crate::error::{Error, ErrorKind};
@@ -8,14 +8,20 @@ use migrate_model::plan::{ScriptSource, Step};
 use migrate_model::reader;
 use migrate_model::session_effect;
 use migrate_model::syntax::{ObjectKind, Syntax};
+use migrate_model::token::{Token, Tokens};
 
-/// Why a step must not run: it would drop the history. On MySQL nothing could be undone then, and the migration could not be
+/// Why a step must not run: it would drop or move the history. On MySQL nothing could be undone then, and the migration could not be
 /// recorded.
 pub fn obstacle(history_sql: &HistorySql, step: &Step<'_>, dialect: Dialect) -> Option<Error> {
     let ScriptSource::File(script) = step.source else { return None };
     let schema = history_sql.schema()?;
-    let at = script.statements.iter().position(|statement| drops(statement.sql(&script.text), schema, dialect))?;
-    let message = format!("`{}` drops `{schema}`, which contains the history of these migrations", step.title);
+    let action = |sql: &str| {
+        let drops = drops(sql, schema, dialect).then_some("drops");
+        drops.or_else(|| renames(sql, schema, dialect).then_some("renames"))
+    };
+    let actions = script.statements.iter().map(|statement| action(statement.sql(&script.text)));
+    let (at, action) = actions.enumerate().find_map(|(at, action)| Some((at, action?)))?;
+    let message = format!("`{}` {action} `{schema}`, which contains the history of these migrations", step.title);
     let error = Error::new(ErrorKind::Setting, &codes::DROPS_HISTORY, message).at(Some(script.place(at)));
     let error = error.note("state", "aborted before running anything");
     let error = error.help(format!("drop the objects in `{schema}` one by one; or store the history elsewhere: set `schema` under `[history]` in `migrate.toml`"));
@@ -35,9 +41,30 @@ fn drops(sql: &str, schema: &str, dialect: Dialect) -> bool {
     drops(sql) || session_effect::executable_parts(sql, dialect).any(drops)
 }
 
+/// `ALTER SCHEMA s RENAME TO t`
+fn renames(sql: &str, schema: &str, dialect: Dialect) -> bool {
+    let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).take(4).collect();
+    let [alter, kind, name, rename] = tokens.as_slice() else { return false };
+    let is_renaming = alter.is_word(sql, "ALTER") && kind.is_word(sql, "SCHEMA") && rename.is_word(sql, "RENAME");
+    is_renaming && name.text(sql).trim_matches('"').eq_ignore_ascii_case(schema)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn schemas_that_are_renamed() {
+        for (sql, expected) in [
+            ("ALTER SCHEMA app RENAME TO old", true),
+            ("alter schema \"app\" rename to old", true),
+            ("ALTER SCHEMA other RENAME TO app", false),
+            ("ALTER SCHEMA app OWNER TO o", false),
+            ("ALTER TABLE app RENAME TO old", false),
+        ] {
+            assert_eq!(renames(sql, "app", Dialect::Postgres), expected, "{sql}");
+        }
+    }
 
     #[test]
     fn schemas_and_databases_that_are_dropped() {

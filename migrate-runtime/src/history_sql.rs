@@ -96,6 +96,8 @@ pub struct HistoryDialect {
     pub as_text: fn(&str) -> String,
     /// Texts, one after the other.
     pub joined: fn(&[String]) -> String,
+    /// A statement after one that asks the catalog and records the answer: it fails if the catalog did not answer.
+    pub after_question: &'static str,
     /// The end of a statement that writes the record of an applied migration: it returns the time that is recorded. Empty where that
     /// is known before.
     pub returning_time: &'static str,

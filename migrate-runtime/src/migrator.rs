@@ -15,7 +15,7 @@ use crate::first_run;
 use crate::history_changes::{self, CannotResolve};
 use crate::history_sql::{HistorySql, HistoryTable};
 use crate::history_writers;
-use crate::recovery::inspect_interrupted;
+use crate::recovery::{InterruptedMigration, RecoveredState, inspect_interrupted};
 use crate::report::RunReport;
 use crate::run_options::RunOptions;
 use crate::session;
@@ -526,7 +526,11 @@ impl Migrator {
     async fn correct(&self, backend: &mut dyn Backend, history_sql: &HistorySql, correction: Correction) -> Result<(), Error> {
         let read_error = |error: BackendError| error.into_history_error("cannot read the history");
         let write_error = |error: BackendError| error.into_history_error("cannot write the history");
-        let history = session::history(backend, history_sql, None).await?.unwrap_or_default();
+        let mut history = session::history(backend, history_sql, None).await?.unwrap_or_default();
+        if matches!(correction, Correction::Resolve { .. }) {
+            self.forget_what_had_not_started(backend, history_sql, &history).await?;
+            history = session::history(backend, history_sql, None).await?.unwrap_or_default();
+        }
         let record = correction.key().and_then(|key| history.get(key));
         let version = record.map_or("", |record| record.key.as_str());
         // Read before the history, so that what another process writes after it is noticed where no lock excludes it.
@@ -573,6 +577,24 @@ impl Migrator {
                 | UnitError::StatementFailed { error, .. },
             ) => Err(write_error(error)),
         }
+    }
+
+    /// `status` shows a migration that had not started as pending.
+    async fn forget_what_had_not_started(
+        &self,
+        backend: &mut dyn Backend,
+        history_sql: &HistorySql,
+        history: &History,
+    ) -> Result<(), Error> {
+        let had_not_started = |migration: &&InterruptedMigration| migration.recovered == Some(RecoveredState::NotStarted);
+        let interrupted = inspect_interrupted(backend, history_sql, history, &self.set).await?;
+        for migration in interrupted.iter().filter(had_not_started) {
+            if let Some(change) = history_changes::recovered(history, migration, &self.set) {
+                let written = backend.write(history_sql, &change).await;
+                written.map_err(|error| error.into_history_error("cannot write the history"))?;
+            }
+        }
+        Ok(())
     }
 
     /// Waits until the database accepts connections, trying again with growing pauses; for containers that start together.

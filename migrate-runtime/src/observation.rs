@@ -64,6 +64,12 @@ pub fn show_every_change(effects: &[Effect]) -> bool {
     !effects.is_empty() && !effects.iter().any(drops_schema)
 }
 
+/// Is an object dropped and created again? Then it is the same before and after.
+fn is_ambiguous(effects: &[Effect]) -> bool {
+    let is_opposed = |effect: &Effect, other: &Effect| other.object == effect.object && other.verb != effect.verb;
+    effects.iter().any(|effect| effects.iter().any(|other| is_opposed(effect, other)))
+}
+
 /// The presence of an object that is not as the statement would make it.
 pub fn usual(effect: &Effect) -> Presence {
     match effect.verb {
@@ -189,7 +195,8 @@ pub fn before_first(
     script: &Script,
     reading: Reading<'_>,
 ) -> Option<Observation> {
-    let effects = watched_effects(first, script, reading).filter(|effects| show_every_change(effects))?;
+    let effects =
+        watched_effects(first, script, reading).filter(|effects| show_every_change(effects) && !is_ambiguous(effects))?;
     joined(backend, history_sql, &effects, 0)
 }
 

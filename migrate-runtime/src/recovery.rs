@@ -101,6 +101,7 @@ struct Interruption<'r> {
     /// What it creates and drops.
     effects: Vec<Effect>,
     existing: Existing,
+    coverage: Coverage,
 }
 
 /// What a statement does with an object that exists already, or does not exist any more.
@@ -110,6 +111,15 @@ enum Existing {
     Accepted,
     /// It fails.
     Rejected,
+}
+
+/// How much of what a statement does its effects show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coverage {
+    /// All: it is a `CREATE` or `DROP`.
+    Complete,
+    /// It may also change something that exists.
+    Partial,
 }
 
 impl<'r> Interruption<'r> {
@@ -129,7 +139,10 @@ impl<'r> Interruption<'r> {
                     let sql = script.statements[segment.unit.statements.start].sql(&script.text);
                     let is_conditional = Tokens::new(sql, reading.dialect).any(|token| token.is_word(sql, "EXISTS"));
                     let existing = if is_conditional { Existing::Accepted } else { Existing::Rejected };
-                    return Some(Interruption { record, script, settings, done_after, effects, existing });
+                    let first = Tokens::new(sql, reading.dialect).find(|token| !token.is_blank());
+                    let is_complete = first.is_some_and(|token| token.is_word(sql, "CREATE") || token.is_word(sql, "DROP"));
+                    let coverage = if is_complete { Coverage::Complete } else { Coverage::Partial };
+                    return Some(Interruption { record, script, settings, done_after, effects, existing, coverage });
                 }
             }
         }
@@ -143,7 +156,8 @@ impl<'r> Interruption<'r> {
     }
 
     /// Whether nothing of the script has run. The catalog proves it only if it would show everything that the first statement does
-    /// as a change, and shows none: an index may be invalid by now, or the statement changes something else where it creates nothing.
+    /// as a change, and shows none: an index may be invalid by now, or an `ALTER` changes something else where it creates nothing. A
+    /// `CREATE` or `DROP` changes nothing else: with what was there before, it fails, or does nothing because of its `IF`.
     fn had_not_started(&self, presences: &[Presence], before: &Before) -> bool {
         if self.record.statements_done > 0 || !observation::show_every_change(&self.effects) {
             return false;
@@ -155,7 +169,7 @@ impl<'r> Interruption<'r> {
         };
         self.effects.iter().zip(presences).enumerate().all(|(at, (effect, presence))| {
             let was = before.get(at).copied().unwrap_or_else(|| observation::usual(effect));
-            *presence == was && !observation::is_achieved(effect, was)
+            *presence == was && (self.coverage == Coverage::Complete || !observation::is_achieved(effect, was))
         })
     }
 
@@ -267,7 +281,7 @@ async fn observed_before(backend: &mut dyn Backend, history_sql: &HistorySql, re
             let presence = |digit: char| Presence::of(Some(digit.encode_utf8(&mut [0; 4])));
             match digits {
                 NOT_ASKED => Before::NotStarted,
-                NOT_KNOWN => Before::Unknown,
+                _ if digits.contains(NOT_KNOWN) => Before::Unknown,
                 _ => Before::Shown(digits.chars().map(presence).collect()),
             }
         }

@@ -96,6 +96,14 @@ impl SqlMessage {
         self.sql.push_str(sql);
     }
 
+    /// Our own statements, their number, and the statement of the script, if it is the only one.
+    pub fn single_statement(&self) -> Option<(&str, usize, &str)> {
+        let [part] = self.parts.as_slice() else { return None };
+        let before = self.sql.get(..part.sql_start)?;
+        let statement = self.sql.get(part.sql_start..part.sql_start + part.len)?;
+        Some((before.strip_suffix(SCRIPT).unwrap_or(before), self.before, statement))
+    }
+
     /// The index of the failed statement in the script, if `completed` statements preceded it. `None` if it is one of our own.
     pub fn failed(&self, completed: usize) -> Option<usize> {
         let index = completed.checked_sub(self.before)?;

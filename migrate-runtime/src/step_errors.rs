@@ -153,7 +153,13 @@ pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
         BackendErrorKind::SessionChanged => session_changed(step, &error, state),
         BackendErrorKind::Busy => error.into_history_error("").note("state", step.nothing_ran()),
         _ => {
-            error.into_history_error(&format!("`{title}` ran, but it could not be recorded in the history")).note("state", state)
+            // The table, the database or the schema does not exist.
+            let is_missing = matches!(error.code.as_deref(), Some("42P01" | "3F000" | "1146" | "1049"));
+            let error = error.into_history_error(&format!("`{title}` ran, but it could not be recorded in the history"));
+            let error = error.note("state", state);
+            let help = "the migration may have moved, renamed or dropped the tables of the history: leave them out, or set `schema` under \
+                        `[history]` in `migrate.toml`";
+            if is_missing { error.help(help) } else { error }
         }
     }
 }

@@ -161,6 +161,7 @@ async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<Tr
     let Some(sql) = backend.triggers_sql(&list(names)).filter(|_| !names.is_empty()) else { return Ok(catalog) };
     let rows = backend.query(&sql).await?;
     let mut asked = names.clone();
+    let mut known_operators = Vec::new();
     if backend.mixes_engines() {
         let mut objects = rows.iter().filter_map(named_object).collect();
         add_mentioned(backend, &mut asked, &mut objects).await?;
@@ -173,9 +174,12 @@ async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<Tr
             }
         }
     } else {
-        add(&mut catalog.triggers, rows);
+        let (operators, triggers): (Vec<TextRow>, Vec<TextRow>) = rows.into_iter().partition(is_operator);
+        known_operators = operators.into_iter().filter_map(named_function).collect();
+        add(&mut catalog.computed, triggers.iter().filter(|row| is_expression(row)).cloned().collect());
+        add(&mut catalog.triggers, triggers);
     }
-    add_called(backend, &mut asked, &mut catalog).await?;
+    add_called(backend, &mut asked, &mut catalog, &known_operators).await?;
     Ok(catalog)
 }
 
@@ -184,9 +188,11 @@ async fn add_called(
     backend: &mut dyn Backend,
     asked: &mut BTreeSet<String>,
     catalog: &mut TriggerCatalog,
+    operators: &[(String, String)],
 ) -> Result<(), BackendError> {
     for depth in 0..=MAX_DEPTH {
-        if catalog.triggers.is_empty() {
+        catalog.use_operators(operators, asked);
+        if catalog.triggers.is_empty() && catalog.operators.is_empty() {
             break;
         }
         if depth == MAX_DEPTH {
@@ -257,6 +263,20 @@ async fn add_mentioned(
 /// Is a row about a trigger? Without the third column, all are.
 fn is_trigger(row: &TextRow) -> bool {
     row.get(2).is_none_or(|kind| kind.as_deref() == Some("trigger"))
+}
+
+fn is_expression(row: &TextRow) -> bool {
+    matches!(row.get(2), Some(Some(kind)) if kind == "expression")
+}
+
+fn is_operator(row: &TextRow) -> bool {
+    matches!(row.get(2), Some(Some(kind)) if kind == "operator")
+}
+
+/// The operator and its function.
+fn named_function(row: TextRow) -> Option<(String, String)> {
+    let mut columns = row.into_iter();
+    Some((columns.next()??, columns.next()??))
 }
 
 /// A row of the columns name, body and kind. A body that the server does not return cannot be read.

@@ -575,7 +575,13 @@ async fn what_a_rollback_does_not_undo_is_not_retried() {
         CREATE FUNCTION compiled() RETURNS uuid LANGUAGE internal STABLE AS 'gen_random_uuid';
         CREATE TABLE searched (a text, v tsvector, id uuid DEFAULT public.compiled());
         CREATE TRIGGER v BEFORE INSERT ON searched FOR EACH ROW
-            EXECUTE FUNCTION tsvector_update_trigger(v, 'pg_catalog.english', a);";
+            EXECUTE FUNCTION tsvector_update_trigger(v, 'pg_catalog.english', a);
+        CREATE FUNCTION h(int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_lock(5); RETURN 1; END $$;
+        CREATE VIEW viewed AS SELECT h(1) AS f; CREATE OPERATOR @@@ (rightarg = int, function = h);
+        CREATE TABLE checked (a int CHECK (h(a) > 0)); CREATE DOMAIN dom AS int CHECK (h(value) > 0);
+        CREATE TABLE typed (a dom); CREATE TABLE ruled (a int); CREATE RULE r AS ON INSERT TO ruled DO ALSO SELECT h(1);
+        CREATE FUNCTION positive(int) RETURNS bool LANGUAGE sql AS 'SELECT $1 > 0';
+        CREATE TABLE harmless (a int CHECK (positive(a)));";
     let folder_of_files = tempfile::tempdir().unwrap();
     let file = folder_of_files.path().join("out").display().to_string();
     std::fs::set_permissions(folder_of_files.path(), std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
@@ -589,6 +595,18 @@ async fn what_a_rollback_does_not_undo_is_not_retried() {
         // Compiled functions of the system, called by a name that the reader of SQL does not take for one of them.
         ("INSERT INTO searched (a) VALUES ('x');".to_owned(), true),
         ("INSERT INTO defaulted VALUES (1, 1) ON CONFLICT DO NOTHING;".to_owned(), false),
+        // Functions that only a view, an operator, a check, a domain or a rule names.
+        ("INSERT INTO plain SELECT f FROM viewed;".to_owned(), false),
+        ("SELECT @@@ 5;".to_owned(), false),
+        ("INSERT INTO checked VALUES (1);".to_owned(), false),
+        ("SELECT 5::dom;".to_owned(), false),
+        ("INSERT INTO typed VALUES (1);".to_owned(), false),
+        ("INSERT INTO ruled VALUES (1);".to_owned(), false),
+        ("CREATE TABLE copied AS TABLE viewed;".to_owned(), false),
+        ("ALTER TABLE plain ALTER a TYPE dom;".to_owned(), false),
+        ("INSERT INTO harmless VALUES (1);".to_owned(), true),
+        // The check of the altered table does not run.
+        ("ALTER TABLE checked ADD COLUMN b int;".to_owned(), true),
     ] {
         let database = TestDatabase::new(Kind::Postgres).await;
         database.execute(hidden).await;

@@ -303,6 +303,72 @@ async fn a_start_that_is_rejected_does_not_undo_the_end_before_it() {
     }
 }
 
+/// While another session changes a table, `information_schema` leaves it out, and only warns of it. That is no answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_another_session_changes_is_not_taken_for_missing() {
+    let (database, folder) =
+        (TestDatabase::new(Kind::MariaDb).await, two_files("ALTER TABLE t DROP COLUMN a;\nCREATE TABLE w (id integer);"));
+    folder.write("migrations/001_t.up.sql", "CREATE TABLE t (id integer, a integer);\nCREATE TABLE z (id integer);");
+    end_after_first(&database, &folder).await;
+    assert_eq!(database.history().await, ["001|applied|2", "002|started|0"]);
+    // It has locked `t` and waits for `z`.
+    let mut reader = database.connect().await;
+    for sql in ["BEGIN", "SELECT id FROM z"] {
+        sqlx::query(sql).execute(&mut reader).await.unwrap();
+    }
+    let mut other = database.connect().await;
+    let renaming = tokio::spawn(async move { sqlx::query("RENAME TABLE t TO t_new, z TO z_new").execute(&mut other).await });
+    let id = database.until_runs("RENAME TABLE t TO t_new").await;
+    let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+    let error = migrator.run(&database.url).await.unwrap_err();
+    let told = error.report();
+    assert!(told.contains("cannot determine whether column `t.a` exists") && told.contains("try again later"), "{told}");
+    assert_eq!(database.history().await, ["001|applied|2", "002|started|0"]);
+    database.execute(&format!("KILL {id}")).await;
+    assert!(renaming.await.unwrap().is_err());
+    reader.close().await.unwrap();
+    goes_on(database, &folder, "after the other session").await;
+}
+
+/// A release without the file of a migration that had not started: all commands agree, and the record is forgotten.
+#[tokio::test]
+async fn a_release_without_the_file_forgets_what_had_not_started() {
+    let (database, folder) = (TestDatabase::new(Kind::MariaDb).await, two_files(SECOND[0]));
+    end_after_first(&database, &folder).await;
+    folder.remove("migrations/002_u.up.sql");
+    let report = Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+    assert!(report.done.is_empty() && report.warnings.is_empty(), "{report:?}");
+    assert_eq!(database.history().await, ["001|applied|2"]);
+    database.drop().await;
+}
+
+/// A decision about a migration that had not started, and that `status` shows as pending.
+#[tokio::test]
+async fn a_migration_that_had_not_started_needs_no_decision() {
+    let (database, folder) = (TestDatabase::new(Kind::MariaDb).await, two_files(SECOND[0]));
+    end_after_first(&database, &folder).await;
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+    let outcome = binary.run(&["--service", "app", "resolve", "002", "--retry", "--yes"]);
+    assert!(outcome.code == 2 && outcome.stderr.contains("version 002 is not partially applied"), "{}", outcome.stderr);
+    assert_eq!(database.history().await, ["001|applied|2"]);
+    database.drop().await;
+}
+
+/// With what was there before, a `CREATE` or `DROP` does nothing, so that it has not started, or has left nothing.
+#[tokio::test]
+async fn a_condition_that_holds_leaves_nothing() {
+    for first in ["DROP TABLE IF EXISTS nope", "CREATE TABLE IF NOT EXISTS t (x integer)", "DROP TABLE IF EXISTS nope, t"] {
+        let (database, folder) =
+            (TestDatabase::new(Kind::MariaDb).await, two_files(&format!("{first};\nCREATE TABLE w (id integer);")));
+        folder.write("migrations/001_t.down.sql", "DROP TABLE t;");
+        end_after_first(&database, &folder).await;
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        assert_eq!(migrator.run_to(&database.url, &Target::Down(1)).await.unwrap().done.len(), 1, "{first}");
+        assert_eq!(database.history().await, Vec::<String>::new(), "{first}");
+        database.drop().await;
+    }
+}
+
 /// What the first migration creates may change how the second one runs.
 #[tokio::test]
 async fn triggers_of_the_first_count_for_the_second() {

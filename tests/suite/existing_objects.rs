@@ -104,6 +104,33 @@ const MARIADB: &[Case] = &[
         "CREATE TABLE t (a int)",
         "RENAME TABLE t TO r;\nCREATE TABLE t (b int);\nALTER TABLE t RENAME TO s;\nCREATE TABLE t (c int);",
     ),
+    // Constraints of different types with one name: of a unique key and a foreign key, and of a check of a column.
+    succeeds(Kind::MariaDb, TWO_CONSTRAINTS, "ALTER TABLE t DROP FOREIGN KEY c;\nCREATE TABLE w (id int);"),
+    succeeds(
+        Kind::MariaDb,
+        "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE t (a int, UNIQUE KEY c (a))",
+        "ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES p (id);\nCREATE TABLE w (id int);",
+    ),
+    succeeds(
+        Kind::MariaDb,
+        "CREATE TABLE t (x int CHECK (x > 0), j json, k int)",
+        "ALTER TABLE t ADD CONSTRAINT x UNIQUE (x);\nALTER TABLE t ADD CONSTRAINT j UNIQUE (k);\nCREATE TABLE w (id int);",
+    ),
+    succeeds(
+        Kind::MariaDb,
+        "CREATE TABLE t (a int)",
+        "ALTER TABLE t ADD CONSTRAINT c UNIQUE KEY k (a);\nALTER TABLE t RENAME TO u, ADD COLUMN c int;\nCREATE TABLE w (id int);",
+    ),
+];
+
+const TWO_CONSTRAINTS: &str = "CREATE TABLE p (id int PRIMARY KEY); \
+    CREATE TABLE t (a int, UNIQUE KEY c (a), CONSTRAINT c FOREIGN KEY (a) REFERENCES p (id))";
+
+/// What the catalog does not tell: after an interruption, an operator must look, and the statement does not run twice.
+const MARIADB_NOT_TOLD: &[(&str, &str)] = &[
+    (TWO_CONSTRAINTS, "ALTER TABLE t DROP CONSTRAINT c"),
+    ("CREATE TABLE t (a int)", "ALTER TABLE t MODIFY a int SERIAL DEFAULT VALUE"),
+    ("CREATE TABLE t (a date NOT NULL, b date NOT NULL, PERIOD FOR p (a, b))", "ALTER TABLE t DROP PERIOD FOR p"),
 ];
 
 /// What fails in part: an operator must look, and the rest does not run.
@@ -162,15 +189,25 @@ const POSTGRES: &[Case] = &[
 async fn schema(database: &TestDatabase, kind: Kind) -> Vec<String> {
     let columns = "SELECT concat(table_schema, '.', table_name, '.', column_name, ' ', data_type) AS line \
                    FROM information_schema.columns";
+    let mut keys_of_mariadb = Vec::new();
     let own = match kind {
         Kind::Postgres => "table_schema IN ('public', 'app')",
         _ => "table_schema = DATABASE()",
     };
+    if kind == Kind::MariaDb {
+        let keys = "SELECT line FROM (SELECT concat(table_name, ' ', index_name, ' ', column_name) AS line FROM \
+                    information_schema.statistics WHERE table_schema = DATABASE() UNION ALL SELECT concat(table_name, ' ', \
+                    constraint_name, ' ', constraint_type) FROM information_schema.table_constraints \
+                    WHERE table_schema = DATABASE()) AS k WHERE line NOT LIKE 'migration%' AND line NOT LIKE 'schema_versions%' \
+                    ORDER BY 1";
+        keys_of_mariadb = database.rows(keys).await;
+    }
     let mut lines = database
         .rows(&format!(
             "{columns} WHERE {own} AND table_name NOT LIKE 'migration%' AND table_name <> 'schema_versions' ORDER BY 1"
         ))
         .await;
+    lines.extend(keys_of_mariadb);
     if kind == Kind::Postgres {
         let indexes = "SELECT indexdef FROM pg_indexes WHERE schemaname IN ('public', 'app') \
                        AND tablename NOT LIKE 'migration%' AND tablename <> 'schema_versions' ORDER BY 1";
@@ -240,6 +277,45 @@ async fn what_fails_in_part_is_not_applied() {
             }
         }
         assert!(at > 10, "{at} messages");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_catalog_does_not_tell_runs_once() {
+    for (before, statement) in MARIADB_NOT_TOLD {
+        let folder = TestFolder::new(&[("001_a.up.sql", &format!("{statement};\nCREATE TABLE w (id int);"))]);
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        let start = async || {
+            let database = TestDatabase::new(Kind::MariaDb).await;
+            database.execute(before).await;
+            let untouched = schema(&database, Kind::MariaDb).await;
+            (database, untouched)
+        };
+        let (database, untouched) = start().await;
+        database.execute(statement).await;
+        let once = schema(&database, Kind::MariaDb).await;
+        database.drop().await;
+        let mut asked = 0;
+        for at in 1.. {
+            let (database, _) = start().await;
+            let proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, Disconnect::After).await;
+            let _ = migrator.run(&proxy.url).await;
+            let is_disconnected = proxy.is_disconnected();
+            match migrator.run(&database.url).await {
+                Ok(_) => assert!(database.tables().await.contains(&"w".to_owned()), "message {at}: {statement}"),
+                Err(error) => {
+                    assert_eq!(error.divergences().len(), 1, "message {at}: {statement}: {error:?}");
+                    let now = schema(&database, Kind::MariaDb).await;
+                    assert!(now == once || now == untouched, "message {at}: {statement}: {now:?}");
+                    asked += 1;
+                }
+            }
+            database.drop().await;
+            if !is_disconnected {
+                break;
+            }
+        }
+        assert!(asked > 0, "{statement}");
     }
 }
 

@@ -66,6 +66,12 @@ const LEFT: &[&str] = &[
     "SELECT set_config('work_mem', '9MB', false);",
     "SELECT sets();",
     "SELECT * FROM hiding;",
+    "INSERT INTO checked VALUES (1);",
+    "INSERT INTO t SELECT f FROM viewed;",
+    "CREATE TABLE copied AS TABLE viewed;",
+    "SELECT @@@ 5;",
+    "SELECT 5::dom;",
+    "ALTER TABLE t ADD COLUMN d dom DEFAULT 1;",
     "SET ROLE migrate_pooled; PREPARE q AS SELECT 1; SELECT pg_advisory_lock(9);",
     "SET SESSION AUTHORIZATION migrate_pooled; LISTEN jobs;",
 ];
@@ -75,6 +81,10 @@ const BEFORE: &str = "CREATE SEQUENCE s; CREATE TABLE numbered (id serial); CREA
     CREATE FUNCTION locks() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_lock(5); END $$;\n\
     CREATE FUNCTION sets() RETURNS int LANGUAGE plpgsql AS $$ BEGIN SET work_mem = '9MB'; RETURN 1; END $$;\n\
     CREATE VIEW hiding AS SELECT sets() AS a;\n\
+    CREATE FUNCTION h(int) RETURNS int LANGUAGE plpgsql AS \
+    $$ BEGIN EXECUTE 'PREPARE hp AS SELECT 1'; PERFORM pg_advisory_lock(6); RETURN 1; END $$;\n\
+    CREATE TABLE checked (a int CHECK (h(a) > 0)); CREATE VIEW viewed AS SELECT h(1) AS f;\n\
+    CREATE OPERATOR @@@ (rightarg = int, function = h); CREATE DOMAIN dom AS int CHECK (h(value) > 0);\n\
     DO $$ BEGIN CREATE ROLE migrate_pooled; EXCEPTION WHEN duplicate_object THEN NULL; END $$;\n\
     GRANT ALL ON SCHEMA public TO migrate_pooled;";
 

@@ -443,6 +443,9 @@ fn drop(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     if cursor.words(&["SYSTEM", "VERSIONING"]) {
         return Some(ActionKind::SystemVersioning);
     }
+    if cursor.dialect == Dialect::MySql && cursor.peek("PERIOD") && cursor.peek_at(1, "FOR") {
+        return Some(ActionKind::Partitioning);
+    }
     cursor.word("COLUMN");
     let if_exists = cursor.if_exists();
     let name = cursor.part()?;

@@ -144,6 +144,9 @@ fn clause(cursor: &mut Cursor<'_>, column: &mut Column) {
         identity_or_expression(cursor, column);
     } else if cursor.word("AS") {
         generated(cursor, column);
+    } else if cursor.words(&["SERIAL", "DEFAULT", "VALUE"]) {
+        // `NOT NULL AUTO_INCREMENT UNIQUE`
+        (column.not_null, column.identity, column.unique) = (true, true, true);
     } else if cursor.any(&["AUTO_INCREMENT", "AUTOINCREMENT"]) {
         column.identity = true;
     } else if cursor.word("COLLATE") {
@@ -475,8 +478,8 @@ fn key(cursor: &mut Cursor<'_>, name: &mut Option<String>) -> (Vec<String>, Opti
     // MySQL: `UNIQUE KEY name USING BTREE (a)`.
     if !cursor.peek_symbol(b'(') && !cursor.peek("USING") {
         cursor.if_not_exists();
-        let index_name = cursor.part();
-        *name = name.take().or(index_name);
+        // The name of the index takes precedence over that of `CONSTRAINT name`.
+        *name = cursor.part().or(name.take());
     }
     if cursor.word("USING") {
         cursor.skip();
@@ -492,7 +495,9 @@ pub fn index(cursor: &mut Cursor<'_>, table: &crate::name::Name) -> Option<Creat
     let (start, before) = (cursor.offset(), cursor.position());
     let unique = cursor.word("UNIQUE");
     let fulltext = cursor.peek("FULLTEXT");
-    let special = cursor.any(&["FULLTEXT", "SPATIAL"]);
+    // Unlike the other two, `VECTOR` may be the name of a column.
+    let is_vector = cursor.peek("VECTOR") && (cursor.peek_at(1, "INDEX") || cursor.peek_at(1, "KEY")) && cursor.word("VECTOR");
+    let special = is_vector || cursor.any(&["FULLTEXT", "SPATIAL"]);
     if !cursor.any(&["INDEX", "KEY"]) && !special {
         cursor.rewind(before);
         return None;

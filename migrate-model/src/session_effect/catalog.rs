@@ -26,6 +26,11 @@ pub struct TriggerCatalog {
     /// The triggers that a change of a table may fire, by the lower-case name of the table; on MySQL, also the query of the view of
     /// that name, which runs with each statement that names the view.
     pub triggers: HashMap<String, Vec<RoutineBody>>,
+    /// Those of `triggers` that PostgreSQL computes from a row of the table or a value of the domain of that name: checks, default
+    /// values and keys of indexes.
+    pub computed: HashMap<String, Vec<RoutineBody>>,
+    /// The operators of PostgreSQL that the database defines, and the names of their functions.
+    pub operators: Vec<(String, String)>,
     /// All routines of a name, in lower case.
     pub routines: HashMap<String, Vec<RoutineBody>>,
     /// The routines of MySQL that a script names, in lower case. What they do to the session is not known from this, but what they
@@ -42,6 +47,13 @@ impl TriggerCatalog {
         bodies.filter_map(|body| if let RoutineBody::Sql(text) = body { Some(text.as_str()) } else { None })
     }
 
+    /// The operators of these that a text uses, whose names and operators are given, or that one of the bodies uses.
+    pub fn use_operators(&mut self, known: &[(String, String)], names: &BTreeSet<String>) {
+        let is_used =
+            |symbols: &str| names.iter().any(|run| run.contains(symbols)) || self.texts().any(|text| text.contains(symbols));
+        self.operators = known.iter().filter(|(symbols, _)| is_used(symbols)).cloned().collect();
+    }
+
     /// The names in the bodies that change rows, in lower case: they may be tables with triggers.
     pub fn changed_names(&self, dialect: Dialect) -> BTreeSet<String> {
         const CHANGES: [&str; 6] = ["insert", "update", "delete", "merge", "truncate", "replace"];
@@ -53,6 +65,7 @@ impl TriggerCatalog {
     pub fn missing_names(&self, dialect: Dialect) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         self.texts().for_each(|text| add_names(&mut names, text, dialect));
+        names.extend(self.operators.iter().map(|(_, function)| bare(function)));
         names.retain(|name| !self.routines.contains_key(name) && !super::functions::is_harmless(name));
         names
     }
@@ -65,16 +78,21 @@ pub fn changed_names(text: &str, statements: &[Statement], dialect: Dialect) -> 
         let sql = set_statement::executed(statement.sql(text), dialect);
         let first = Tokens::new(sql, dialect).find(|token| !token.is_blank());
         let defines = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE", "SET", "PRAGMA", "VACUUM", "ANALYZE"];
-        // On MySQL, `SET @x = f()` may change a table, and a query of a view may run a function.
+        // On MySQL, `SET @x = f()` may change a table. A query of a view may run a function, and so may what checks or rewrites the
+        // rows of a table, or builds an index over them.
         let queries = has_query(sql, dialect);
         let sets = |first: &Token| dialect == Dialect::MySql && first.is_word(sql, "SET") && sql.contains('(');
-        let reads = |first: &Token| {
-            dialect == Dialect::MySql && queries && ["CREATE", "ANALYZE"].iter().any(|word| first.is_word(sql, word))
-        };
+        let reads = |first: &Token| queries && ["CREATE", "ANALYZE"].iter().any(|word| first.is_word(sql, word));
         let defines_only = |first: &Token| defines.iter().any(|word| first.is_word(sql, word));
         let changes = |first: &Token| sets(first) || reads(first) || !defines_only(first);
+        if dialect == Dialect::Postgres {
+            names.extend(computed_names(sql));
+        }
         if may_rename(sql, dialect) || first.as_ref().is_some_and(changes) {
             add_names(&mut names, sql, dialect);
+            if dialect == Dialect::Postgres {
+                names.extend(operators_in(sql).map(str::to_owned));
+            }
         }
     }
     names
@@ -85,6 +103,28 @@ fn may_rename(sql: &str, dialect: Dialect) -> bool {
     let mut tokens = Tokens::new(sql, dialect).filter(|token| !token.is_blank());
     let Some(first) = tokens.next() else { return false };
     first.is_word(sql, "RENAME") || first.is_word(sql, "ALTER") && tokens.any(|token| token.is_word(sql, "RENAME"))
+}
+
+/// The names, in lower case, of the tables from whose rows `ALTER TABLE` or `CREATE INDEX` of PostgreSQL computes something, and of
+/// the domains whose values they compute. An `ALTER TABLE` that does not read the rows computes nothing of the table itself.
+pub fn computed_names(sql: &str) -> BTreeSet<String> {
+    let tokens = meaningful(sql, Dialect::Postgres);
+    let is_word = |at: usize, word: &str| is(&tokens, sql, at, word);
+    let is_index = is_word(0, "CREATE") && (is_word(1, "INDEX") || is_word(1, "UNIQUE"));
+    let is_alter = is_word(0, "ALTER") && is_word(1, "TABLE");
+    let reading = ["TYPE", "VALIDATE", "CHECK", "GENERATED", "EXPRESSION", "ATTACH"];
+    let reads_rows = is_index || reading.iter().any(|word| has(&tokens, sql, word));
+    // After the table and its schema.
+    let is_prefix = |at: usize| ["IF", "EXISTS", "ONLY"].iter().any(|word| is_word(at, word));
+    let table = (2..tokens.len()).find(|at| !is_prefix(*at)).unwrap_or_default();
+    let is_qualified = tokens.get(table + 1).is_some_and(|dot| dot.is_symbol(sql, b'.'));
+    let start = match (is_index || is_alter, reads_rows) {
+        (false, _) => tokens.len(),
+        (true, true) => 2,
+        (true, false) => table + if is_qualified { 3 } else { 1 },
+    };
+    let named = tokens.iter().skip(start).filter(|token| may_be_name(token, sql, Dialect::Postgres));
+    named.map(|token| bare(token.text(sql))).collect()
 }
 
 /// Does a statement contain a query? `CREATE TABLE` does not, `TABLE t` does.
@@ -151,6 +191,12 @@ fn add_names(names: &mut BTreeSet<String>, sql: &str, dialect: Dialect) {
     }
 }
 
+/// The runs of characters of operators in a statement: one operator, or several.
+fn operators_in(sql: &str) -> impl Iterator<Item = &str> {
+    let is_part = |letter: char| "+-*/<>=~!@#%^&|`?".contains(letter);
+    sql.split(move |letter| !is_part(letter)).filter(|run| !run.is_empty())
+}
+
 /// A trigger, as its definition describes it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum KnownTrigger<'t> {
@@ -169,6 +215,8 @@ pub(super) enum BodyOwner {
     Routine,
     /// The triggers of the table of that name.
     Triggers,
+    /// What is computed from a row of the table of that name.
+    Computed,
 }
 
 /// The routines and triggers that the statements of a script may run.
@@ -178,6 +226,8 @@ pub(super) struct Definitions<'t> {
     pub routines: HashMap<String, Vec<Option<&'t str>>>,
     /// The triggers of a table.
     pub triggers: HashMap<String, Vec<KnownTrigger<'t>>>,
+    /// What is computed from a row of a table, or a value of a domain.
+    pub computed: HashMap<String, Vec<KnownTrigger<'t>>>,
     /// The function of each operator that a script defines. An operator of that name may be another one, which is not known.
     pub operators: Vec<(&'t str, &'t str)>,
     /// The effects of the bodies that were read, at each depth of calls.
@@ -188,16 +238,20 @@ impl<'t> Definitions<'t> {
     /// Those that a script creates, and those of the database.
     pub fn of(text: &'t str, statements: &[Statement], dialect: Dialect, catalog: &'t TriggerCatalog) -> Self {
         let mut definitions = Definitions::default();
+        definitions.operators.extend(catalog.operators.iter().map(|(symbols, function)| (symbols.as_str(), function.as_str())));
         for (name, bodies) in &catalog.routines {
             let bodies = bodies.iter().map(|body| if let RoutineBody::Sql(text) = body { Some(text.as_str()) } else { None });
             definitions.routines.entry(name.clone()).or_default().extend(bodies);
         }
+        let known = |body: &'t RoutineBody| match body {
+            RoutineBody::Sql(text) => KnownTrigger::Sql(text),
+            RoutineBody::Hidden => KnownTrigger::Hidden,
+        };
         for (table, bodies) in &catalog.triggers {
-            let triggers = bodies.iter().map(|body| match body {
-                RoutineBody::Sql(text) => KnownTrigger::Sql(text),
-                RoutineBody::Hidden => KnownTrigger::Hidden,
-            });
-            definitions.triggers.entry(table.clone()).or_default().extend(triggers);
+            definitions.triggers.entry(table.clone()).or_default().extend(bodies.iter().map(known));
+        }
+        for (name, bodies) in &catalog.computed {
+            definitions.computed.entry(name.clone()).or_default().extend(bodies.iter().map(known));
         }
         for statement in statements.iter().filter(|_| dialect != Dialect::Sqlite) {
             definitions.add(statement.sql(text), dialect);

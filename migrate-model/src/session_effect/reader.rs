@@ -1,6 +1,6 @@
 //! Reads the effect of statements on their session, and of the bodies that they run.
 
-use super::catalog::{BodyOwner, Definitions, KnownTrigger};
+use super::catalog::{BodyOwner, Definitions, KnownTrigger, computed_names};
 use super::functions::{self, is_harmless};
 use super::{
     SessionEffect, bare, executable_content, has, is, is_declared, may_be_name, meaningful, mysql_set, sqlite, user_variables,
@@ -50,7 +50,8 @@ impl<'r> EffectReader<'r> {
         if first(&["ALTER"]) && changes_new_sessions(sql, tokens) {
             // What a new session starts with is another than what this one has.
             SessionEffect::Unrepeatable
-        } else if first(&["SET"]) && (mentions_temporary_schema(sql, tokens) || (has(tokens, sql, "seed") && !second(&["LOCAL"])))
+        } else if first(&["SET"])
+            && (creates_in_temporary_schema(sql, tokens) || (has(tokens, sql, "seed") && !second(&["LOCAL"])))
         {
             // Random numbers that were drawn since are not drawn again.
             SessionEffect::Unrepeatable
@@ -76,13 +77,13 @@ impl<'r> EffectReader<'r> {
                 Some(block) => self.body(&block.body, !block.is_plpgsql),
                 None => SessionEffect::Unknown,
             }
-        } else if first(&["CALL"]) || (first(&["CREATE"]) && has(tokens, sql, "AS")) {
+        } else if first(&["CALL"]) {
             self.calls(sql, tokens)
-        } else if first(&["COPY", "TRUNCATE"]) {
+        } else if first(&["COPY", "TRUNCATE", "REFRESH"]) || (first(&["CREATE"]) && has(tokens, sql, "AS")) {
             self.calls(sql, tokens).max(self.triggers(sql, tokens))
         } else if first(&POSTGRES_DDL) {
             // A default value or a check may set something whenever a row is written.
-            if has(tokens, sql, "set_config") { SessionEffect::Unknown } else { SessionEffect::None }
+            if has(tokens, sql, "set_config") { SessionEffect::Unknown } else { self.computed(sql) }
         } else {
             SessionEffect::Unknown
         }
@@ -283,8 +284,24 @@ impl<'r> EffectReader<'r> {
         names.map(effect).max().unwrap_or(SessionEffect::None)
     }
 
+    /// The effect of what `ALTER TABLE` and `CREATE INDEX` compute.
+    fn computed(&self, sql: &str) -> SessionEffect {
+        if self.definitions.computed.is_empty() {
+            return SessionEffect::None;
+        }
+        let effect = |name: String| {
+            self.remembered(BodyOwner::Computed, &name, |reader| reader.read_bodies(reader.definitions.computed.get(&name)))
+        };
+        let names = computed_names(sql).into_iter();
+        names.filter(|name| self.definitions.computed.contains_key(name)).map(effect).max().unwrap_or(SessionEffect::None)
+    }
+
     fn read_triggers(&self, name: &str) -> SessionEffect {
-        let triggers = self.definitions.triggers.get(name).into_iter().flatten();
+        self.read_bodies(self.definitions.triggers.get(name))
+    }
+
+    fn read_bodies(&self, bodies: Option<&Vec<KnownTrigger<'_>>>) -> SessionEffect {
+        let triggers = bodies.into_iter().flatten();
         let effect = |trigger: &KnownTrigger<'_>| match trigger {
             KnownTrigger::Sql(body) => self.body(body, false),
             KnownTrigger::Calls(name) => self.routine(&bare(name)),
@@ -490,6 +507,16 @@ fn changes_new_sessions(sql: &str, tokens: &[Token]) -> bool {
 }
 
 /// `SET search_path = pg_temp, public`: later statements create temporary objects.
+/// Does `SET search_path = ...` make new objects temporary? Only the first schema counts; PostgreSQL's manual (5.10.3) recommends
+/// `pg_temp` as the last one.
+fn creates_in_temporary_schema(sql: &str, tokens: &[Token]) -> bool {
+    if !has(tokens, sql, "search_path") {
+        return mentions_temporary_schema(sql, tokens);
+    }
+    let first = tokens.iter().position(|token| token.is_symbol(sql, b'=') || token.is_word(sql, "TO")).map(|at| at + 1);
+    first.and_then(|first| tokens.get(first)).is_some_and(|schema| schema.text(sql).contains("pg_temp"))
+}
+
 fn mentions_temporary_schema(sql: &str, tokens: &[Token]) -> bool {
     tokens.iter().any(|token| token.text(sql).contains("pg_temp"))
 }

@@ -19,6 +19,7 @@ mod presence;
 mod record;
 mod role;
 mod run_session;
+mod skipped_tables;
 mod table_list;
 mod trigger_list;
 mod trust;
@@ -160,6 +161,10 @@ impl<'c> MySql<'c> {
         Ok(run_role.into_iter().chain(guard).chain(script).collect())
     }
 
+    async fn rows_within(&mut self, limit: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        self.connection.in_time(limit, async |connection| rows(connection, sql).await).await.map_err(read_error)
+    }
+
     async fn rows(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
         self.query_within(ANSWER_TIMEOUT, sql).await
     }
@@ -173,6 +178,29 @@ impl<'c> MySql<'c> {
     async fn run_script(&mut self, sql: &str) -> (usize, Option<BackendError>) {
         let (completed, error) = self.connection.run_with(sql, warnings::report).await;
         (completed, error.map(read_error))
+    }
+
+    /// Sends statements of our own, of which there are so many, and one of the script. If the server accepts it only without ours in
+    /// the same message, it is sent alone, and its warnings are not asked for.
+    async fn send_apart(&mut self, before: &str, count: usize, statement: &str) -> (usize, Option<BackendError>) {
+        if statement.len() >= self.max_packet {
+            return (count, Some(BackendError::too_long(statement.len(), self.max_packet)));
+        }
+        if !before.is_empty()
+            && let (completed, Some(error)) = self.run_script(before).await
+        {
+            return (completed, Some(error));
+        }
+        let (completed, error) = self.run_script(statement).await;
+        (count + completed, error)
+    }
+
+    /// Sends a message with statements of a script.
+    async fn send(&mut self, message: &SqlMessage) -> (usize, Option<BackendError>) {
+        match message.single_statement().filter(|_| message.sql.len() >= self.max_packet) {
+            Some((before, count, statement)) => self.send_apart(before, count, statement).await,
+            None => self.run_script(&message.sql).await,
+        }
     }
 
     async fn execute(&mut self, sql: &str) -> Result<(), BackendError> {
@@ -341,7 +369,10 @@ impl Backend for MySql<'_> {
     }
 
     async fn query_within(&mut self, limit: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError> {
-        self.connection.in_time(limit, async |connection| rows(connection, sql).await).await.map_err(read_error)
+        if skipped_tables::may_skip(sql) {
+            return self.catalog_rows(limit, sql).await;
+        }
+        self.rows_within(limit, sql).await
     }
 
     fn mixes_engines(&self) -> bool {
@@ -492,7 +523,7 @@ impl Backend for MySql<'_> {
     ) -> Result<Option<Presence>, BackendError> {
         let Some(query) = presence_query(history_sql, object) else { return Ok(None) };
         if paths.is_empty() {
-            return Ok(Some(Presence::of(self.first_value(&query).await?.as_deref())));
+            return presence::read(self.first_value(&query).await?.as_deref());
         }
         let database = self.first_value("SELECT DATABASE()").await?;
         let role = self.current_role().await?;
@@ -504,7 +535,7 @@ impl Backend for MySql<'_> {
             let restored = self.execute(&restore).await;
             restored.map_err(|error| BackendError { kind: BackendErrorKind::ConnectionLost, ..error })?;
         }
-        Ok(Some(Presence::of(answer?.as_deref())))
+        presence::read(answer?.as_deref())
     }
 
     async fn run_in_transaction(
@@ -522,7 +553,7 @@ impl Backend for MySql<'_> {
         guard.iter().for_each(|statement| message.prepend(statement));
         let mut start_len = 1 + guard.len();
         let shows_each = warnings::may_ask_between(unit_run);
-        for chunk in unit_run.chunks(MAX_CHUNK) {
+        for chunk in unit_run.chunks(MAX_CHUNK.min(self.max_packet / 2)) {
             let first = chunk.start;
             let shows = |number: usize| (shows_each && number > first).then(|| warnings::SHOW.to_owned());
             let end = chunk.end;
@@ -532,7 +563,7 @@ impl Backend for MySql<'_> {
                 let last = unit_run.statements[..end].last().map_or("", |last| last.sql(unit_run.text));
                 message.append(warnings::after(last));
             }
-            if let (completed, Some(error)) = self.run_script(&message.sql).await {
+            if let (completed, Some(error)) = self.send(&message).await {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
                 }
@@ -579,7 +610,12 @@ impl Backend for MySql<'_> {
             let show = if number + 1 == unit_run.unit.statements.end { warnings::after(sql) } else { "" };
             let separator = if show.is_empty() { "" } else { ";\n" };
             let message = format!("{comment}{}{comment}{sent}{separator}{show}", guard_sql(&guard));
-            if let (completed, Some(error)) = self.run_script(&message).await {
+            let outcome = if message.len() < self.max_packet {
+                self.run_script(&message).await
+            } else {
+                self.send_apart(&guard_sql(&guard), guard.len(), &format!("{comment}{sent}")).await
+            };
+            if let (completed, Some(error)) = outcome {
                 if error.is_connection_lost() {
                     return Err(UnitError::ConnectionLost(error));
                 }

@@ -109,6 +109,9 @@ impl HistorySql {
         let detail = (self.dialect.joined)(&[format!("'{range}:'"), digits]);
         // Without an unusual answer, the catalog is asked once. On MariaDB, a derived table costs more than that.
         self.insert_event_unless(sql, version, OBSERVED, &detail, self.dialect.from_nothing, &format!("{done}:{unaffected}"));
+        if matches!(catalog, Catalog::Digits(_)) {
+            sql.push_str(self.dialect.after_question);
+        }
     }
 
     /// An event whose detail is an expression over a source, unless it is empty or this text.

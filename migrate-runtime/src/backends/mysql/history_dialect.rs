@@ -1,6 +1,6 @@
 //! The SQL of the history in MySQL and MariaDB.
 
-use super::{table_list, trust};
+use super::{skipped_tables, table_list, trust};
 use crate::history_sql::{HistoryDialect, SystemNames, hex};
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     upsert,
     insert_if_absent: |insert| format!("INSERT IGNORE {insert}"),
     joined: |texts| format!("concat({})", texts.join(", ")),
+    after_question: skipped_tables::FAIL_AFTER_WARNING,
     returning_time: "",
     forget_generated: "DO LAST_INSERT_ID(0);\n",
     from_nothing: "FROM DUAL",

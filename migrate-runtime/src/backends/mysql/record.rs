@@ -1,7 +1,7 @@
 //! Writes the history of MySQL and MariaDB: with the transaction of a unit, or in one of its own, and finds out what a transaction
 //! that failed has left.
 
-use super::{MySql, as_sql, guard_sql, guarded_error, read_error, role};
+use super::{MySql, as_sql, guard_sql, guarded_error, read_error, role, skipped_tables};
 use crate::backend::{Backend, BuildChange, Recorded, Remains, UnitError, UnitRun};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::connection::{ANSWER_TIMEOUT, TextRow};
@@ -33,16 +33,16 @@ impl MySql<'_> {
     ) -> Result<StartRecord, BackendError> {
         let guard = self.guard(history_sql);
         let check = guard_sql(&guard);
-        let record = self.record_sql(history_sql, change);
+        let mut record = self.record_sql(history_sql, change);
         let next = next_start.map(|start| history_sql.write(start));
         // With autocommit, a single statement needs no transaction, which saves a round trip. A lease needs one, so that its row
         // stays locked until the commit.
         let is_single = record.matches(";\n").count() == 1 && next.is_none();
         // A routine of the script may have disabled autocommit, so `COMMIT` follows.
         let begin = if is_single && self.lease.is_none() { "" } else { "START TRANSACTION;\n" };
-        let sql = format!("{run_role}{begin}{check}{record}");
         let mut tries = 0;
         loop {
+            let sql = format!("{run_role}{begin}{check}{record}");
             let committed = self.commit_record(&sql, next.as_deref(), &script);
             let (completed, outcome) = match tokio::time::timeout(ANSWER_TIMEOUT, committed).await {
                 Ok(outcome) => outcome,
@@ -54,6 +54,13 @@ impl MySql<'_> {
             };
             self.roll_back().await;
             tries += 1;
+            if skipped_tables::is_unanswered(&error)
+                && tries < MAX_WRITES
+                && let Some(unanswered) = change.unanswered()
+            {
+                record = self.record_sql(history_sql, &unanswered);
+                continue;
+            }
             // ER_LOCK_DEADLOCK: another node has won the certification, with a change of something else.
             if error.code.as_deref() != Some("1213") || tries == MAX_WRITES {
                 return Err(guarded_error(completed, 2 + guard.len(), error));
@@ -69,13 +76,21 @@ impl MySql<'_> {
         build_change: BuildChange<'_>,
     ) -> Result<Recorded, UnitError> {
         let took = unit_run.since.elapsed();
-        let record = self.record_sql(history_sql, &build_change(Elapsed::Measured(took)));
+        let change = build_change(Elapsed::Measured(took));
+        let record = self.record_sql(history_sql, &change);
         // The second check detects a lock that the script has released, and renews a lease for its full duration.
         let [run_role, script] = self.role_switch().await.map_err(UnitError::from_write)?.map(as_sql);
         let guard = self.guard(history_sql);
         let next = unit_run.next_start.map(|start| history_sql.write(start));
-        let record = format!("{run_role}{}{record}", guard_sql(&guard));
-        let (completed, outcome) = self.commit_record(&record, next.as_deref(), &script).await;
+        let with_guard = |record: &str| format!("{run_role}{}{record}", guard_sql(&guard));
+        let (mut completed, mut outcome) = self.commit_record(&with_guard(&record), next.as_deref(), &script).await;
+        // Only the statement with the question has failed: the transaction is still open.
+        if let (Err(error), Some(unanswered)) = (&outcome, change.unanswered())
+            && skipped_tables::is_unanswered(error)
+        {
+            let record = self.record_sql(history_sql, &unanswered);
+            (completed, outcome) = self.commit_record(&with_guard(&record), next.as_deref(), &script).await;
+        }
         let error = match outcome {
             Ok(next) => return Ok(Recorded { next, took: Some(took) }),
             Err(error) => error,

@@ -113,7 +113,7 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
                  JOIN pg_catalog.pg_class c ON c.oid {equal} i.indexrelid WHERE {condition}"
             ))
         }
-        Object::Constraint(table, name) => {
+        Object::Constraint(table, name, _) => {
             let (table, name) = (class(table), history_sql.text(name));
             Some(format!(
                 "SELECT CASE WHEN convalidated THEN '1' ELSE '2' END FROM pg_catalog.pg_constraint \

@@ -25,6 +25,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     since_transaction,
     upsert,
     insert_if_absent: |insert| format!("INSERT {insert} ON CONFLICT DO NOTHING"),
+    after_question: "",
     joined: |texts| texts.join(" || "),
     returning_time: " RETURNING execution_ms",
     forget_generated: "",
