@@ -1,9 +1,12 @@
 //! The time to apply 1,000 migrations, compared with the client of the database, which runs one transaction for each file.
 //!
+//! With `MIGRATE_BENCH_PEERS`, also with other tools; see `benches/peers.sh`.
+//!
 //! The arguments `psql`, `mariadb` and `sqlite3` select databases; without an argument, all are measured.
 //!
 //! `SERVERS_SYNC=on tests/servers.sh start DIR` starts servers that flush each commit to disk, as production servers do.
 
+use migrate_benches::peers::peers;
 use migrate_benches::{Contestant, client, client_name, commands, in_turns, migration, print, run, write_migrations};
 use migrate_tests::{Kind, TestDatabase};
 use std::fs::{self, File};
@@ -39,6 +42,15 @@ fn main() {
         let mut contestants: Vec<Contestant<'_>> = Vec::new();
         for (name, binary) in &commands {
             contestants.push((format!("{name} up"), Box::new(move || with_new_database(&|url| ours(binary, url)))));
+        }
+        for peer in peers() {
+            let files = folder.path().join(peer.name);
+            if !files.is_dir() {
+                peer.write_migrations(&files, COUNT);
+            }
+            let name = peer.name.to_owned();
+            let theirs = move |url: &str| run(&mut peer.up(kind, &files, url));
+            contestants.push((name, Box::new(move || with_new_database(&theirs))));
         }
         contestants.push((client_name(kind).to_owned(), Box::new(|| with_new_database(&theirs))));
         print(&format!("{COUNT} migrations"), &in_turns(ROUNDS, contestants));

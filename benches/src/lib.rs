@@ -1,5 +1,7 @@
 //! Shared parts of the benchmarks: alternating runs of programs, folders of migrations, and a table of the times.
 
+pub mod peers;
+
 use migrate_tests::Kind;
 use std::fmt::Write;
 use std::fs;
