@@ -3,9 +3,10 @@
 use crate::codes::DUPLICATE_SERVICE;
 use crate::command::Context;
 use crate::database_url;
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{Dependency, Metadata, MetadataCommand};
 use migrate_cli::CommandError;
 use migrate_lint::server::Server;
+use migrate_model::dialect::Dialect;
 use migrate_model::files::boundary::ALLOW_OUTSIDE;
 use migrate_model::files::boundary::{self, Boundary};
 use migrate_model::files::project::{Project, default_service};
@@ -142,6 +143,8 @@ fn resolve_server(context: &Context<'_>, project: &mut Project) {
 struct Package {
     name: String,
     root: PathBuf,
+    /// The only database for which it enables a feature of `migrate-runtime`.
+    database: Option<Dialect>,
 }
 
 impl Package {
@@ -150,7 +153,11 @@ impl Package {
     }
 
     fn projects(&self, allowed: &[PathBuf]) -> Vec<(Project, Vec<Finding>)> {
-        Project::all_of_package(&self.root, &self.name, allowed)
+        let mut projects = Project::all_of_package(&self.root, &self.name, allowed);
+        for (project, _) in &mut projects {
+            project.settings.dialect = project.settings.dialect.or(self.database);
+        }
+        projects
     }
 }
 
@@ -262,10 +269,21 @@ fn several_selected() -> CommandError {
         .help("select one by the name of its package or service: `-p NAME`")
 }
 
+/// The database of a package whose dependency on the runtime has the feature of exactly one; as for `embed_migrations!`.
+fn only_database(dependencies: &[Dependency]) -> Option<Dialect> {
+    let runtime = dependencies.iter().find(|dependency| dependency.name == "migrate-runtime")?;
+    if runtime.uses_default_features {
+        return None;
+    }
+    let mut databases = runtime.features.iter().filter_map(|feature| feature.parse::<Dialect>().ok());
+    databases.next().filter(|_| databases.next().is_none())
+}
+
 fn members(metadata: &Metadata) -> Vec<Package> {
     let packages = metadata.workspace_packages().into_iter().map(|package| Package {
         name: package.name.to_string(),
         root: package.manifest_path.parent().map(|root| root.as_std_path().to_owned()).unwrap_or_default(),
+        database: only_database(&package.dependencies),
     });
     packages.collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::arguments::Arguments;
 use migrate_lint::{folder_lint, rules};
+use migrate_model::dialect::Dialect;
 use migrate_model::files::boundary::ALLOW_OUTSIDE;
 use migrate_model::files::check::{self, CheckOptions};
 use migrate_model::files::folder::Folder;
@@ -24,7 +25,8 @@ pub fn expand(arguments: &Arguments) -> TokenStream {
     let relative =
         |folder: &String| Path::new(folder).strip_prefix(&root).map_or(folder.clone(), |path| path.display().to_string());
     let folder = arguments.folder.as_ref().map(relative);
-    let (project, mut findings) = Project::of_package(&root, folder.as_deref(), &package, &allowed_folders());
+    let (mut project, mut findings) = Project::of_package(&root, folder.as_deref(), &package, &allowed_folders());
+    project.settings.dialect = project.settings.dialect.or(only_database());
     let mut checked = None;
     match project.settings.dialect {
         Some(dialect) if findings.is_empty() => {
@@ -33,7 +35,11 @@ pub fn expand(arguments: &Arguments) -> TokenStream {
             findings.extend(folder_lint::for_build(&folder, &project.settings));
             checked = Some(folder);
         }
-        None if findings.is_empty() => findings.push(project.no_dialect()),
+        None if findings.is_empty() => {
+            let several =
+                "or enable only the feature of one database for `migrate-runtime`, in all packages that are built together";
+            findings.push(project.no_dialect().help(several));
+        }
         _ => {}
     }
     let findings = as_compiler_shows(findings, &root);
@@ -59,6 +65,14 @@ pub fn expand(arguments: &Arguments) -> TokenStream {
         #warnings
         #runtime::MigrationSet::embedded(#text, #index, #count, *#digest, #checksums)
     }}
+}
+
+/// The database of an application that uses one: the only one whose feature of `migrate-runtime` is enabled.
+fn only_database() -> Option<Dialect> {
+    let features =
+        [(cfg!(feature = "postgres"), "postgres"), (cfg!(feature = "mysql"), "mysql"), (cfg!(feature = "sqlite"), "sqlite")];
+    let mut enabled = features.into_iter().filter(|(is_enabled, _)| *is_enabled).filter_map(|(_, name)| name.parse().ok());
+    enabled.next().filter(|_| enabled.next().is_none())
 }
 
 /// The folders outside the repository that the user allows.

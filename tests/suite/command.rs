@@ -122,6 +122,27 @@ fn a_package_with_several_sets() {
     assert!(misspelled.stderr.contains("write `-p shop-audit`"), "{}", misspelled.stderr);
 }
 
+/// A package that enables one database of the library needs no setting for it, as for the macro.
+#[test]
+fn the_only_database_of_a_package_is_its_dialect() {
+    let runtime = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrate-runtime");
+    for (features, code) in [("\"sqlite\", \"files\"", 0), ("\"sqlite\", \"mysql\"", 4), ("\"files\"", 4)] {
+        let folder = TestFolder::new(&[]);
+        let package = "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n";
+        let dependency =
+            format!("migrate-runtime = {{ path = {runtime:?}, default-features = false, features = [{features}] }}\n");
+        folder.write("Cargo.toml", &format!("{package}{dependency}"));
+        folder.write("src/lib.rs", "");
+        folder.write("migrations/001_a.up.sql", "CREATE TABLE t (id integer PRIMARY KEY);\n");
+        folder.write("migrations/001_a.down.sql", "DROP TABLE t;\n");
+        let binary = Binary::inside(folder.path());
+        binary.ok(&["lock", "--draft", "--dialect", "sqlite"]);
+        let outcome = binary.run(&["check"]);
+        assert_eq!(outcome.code, code, "{features}: {}", outcome.stderr);
+        assert_eq!(outcome.stderr.contains("no-dialect"), code != 0, "{features}: {}", outcome.stderr);
+    }
+}
+
 /// Version 0 is below the first migration.
 #[test]
 fn down_to_zero() {

@@ -105,7 +105,7 @@ pub static SETTINGS: &[Setting] = &[
         table: "",
         key: "database",
         values: "`\"postgres\"`, `\"mysql\"`, `\"mariadb\"` or `\"sqlite\"`",
-        default: "from `--dialect` or the URL; `embed_migrations!` has no default",
+        default: "from `--dialect` or the URL; or the database whose feature of `migrate-runtime` is the only one that the package enables",
         meaning: "the database for which the migrations are written",
         read: |parser, settings, value, setting| parser.database(settings, value, setting),
     },

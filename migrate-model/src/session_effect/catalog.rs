@@ -26,8 +26,8 @@ pub struct TriggerCatalog {
     /// The triggers that a change of a table may fire, by the lower-case name of the table; on MySQL, also the query of the view of
     /// that name, which runs with each statement that names the view.
     pub triggers: HashMap<String, Vec<RoutineBody>>,
-    /// Those of `triggers` that PostgreSQL computes from a row of the table or a value of the domain of that name: checks, default
-    /// values and keys of indexes.
+    /// Those of `triggers` that PostgreSQL computes from a row of the table or a value of the domain of that name: checks,
+    /// generated columns and keys of indexes.
     pub computed: HashMap<String, Vec<RoutineBody>>,
     /// The operators of PostgreSQL that the database defines, and the names of their functions.
     pub operators: Vec<(String, String)>,

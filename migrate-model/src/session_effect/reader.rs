@@ -506,17 +506,19 @@ fn changes_new_sessions(sql: &str, tokens: &[Token]) -> bool {
     kinds.iter().any(|word| is(tokens, sql, 1, word)) && (has(tokens, sql, "SET") || has(tokens, sql, "RESET"))
 }
 
-/// `SET search_path = pg_temp, public`: later statements create temporary objects.
-/// Does `SET search_path = ...` make new objects temporary? Only the first schema counts; PostgreSQL's manual (5.10.3) recommends
-/// `pg_temp` as the last one.
+/// Does `SET search_path = pg_temp, public` make new objects temporary? Only the first schema counts, or the second one if there is
+/// no schema `$user`; PostgreSQL's manual (on `CREATE FUNCTION`) recommends `pg_temp` as the last one.
 fn creates_in_temporary_schema(sql: &str, tokens: &[Token]) -> bool {
     if !has(tokens, sql, "search_path") {
         return mentions_temporary_schema(sql, tokens);
     }
     let first = tokens.iter().position(|token| token.is_symbol(sql, b'=') || token.is_word(sql, "TO")).map(|at| at + 1);
-    first.and_then(|first| tokens.get(first)).is_some_and(|schema| schema.text(sql).contains("pg_temp"))
+    let is_skipped = |token: &&Token| token.text(sql).contains("$user") || token.is_symbol(sql, b',');
+    let mut schemas = tokens.iter().skip(first.unwrap_or(tokens.len())).skip_while(is_skipped);
+    schemas.next().is_some_and(|schema| schema.text(sql).contains("pg_temp"))
 }
 
+/// Does a statement name the schema of temporary objects?
 fn mentions_temporary_schema(sql: &str, tokens: &[Token]) -> bool {
     tokens.iter().any(|token| token.text(sql).contains("pg_temp"))
 }

@@ -50,6 +50,7 @@ fn postgres() {
             ("WITH w AS (SELECT 1) SELECT * INTO TEMP users FROM w", Unrepeatable),
             ("SET search_path = pg_temp, public", Unrepeatable),
             ("SET search_path TO 'pg_temp', public", Unrepeatable),
+            ("SET search_path = \"$user\", pg_temp, public", Unrepeatable),
             ("SET search_path = public, pg_temp", Setting),
             ("SELECT set_config('search_path', 'pg_temp', false)", Unknown),
             ("ALTER DATABASE d SET search_path = app", Unrepeatable),

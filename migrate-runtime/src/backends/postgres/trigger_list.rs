@@ -23,7 +23,8 @@ const IS_OF_THE_SYSTEM: &str = "o.oid OPERATOR(pg_catalog.<) 16384::pg_catalog.o
 /// A query with the columns name, body and kind. For each of these names (literals, in lower case): the triggers and the default
 /// values of the tables and views of that name in any schema, and of those that a change of them may change in turn; and the
 /// functions that their rules, checks, indexes, policies and domains call, also of the domain of that name. The kind is `trigger`,
-/// or `expression` for what is computed from a row without a trigger or a rule. For the kind
+/// or `expression` for what is
+/// computed from a row that is there: not triggers, rules and default values. For the kind
 /// `operator`: all operators that belong neither to the system nor to an extension, and the names of their functions.
 pub fn triggers_sql(names: &str) -> String {
     let equal = SYSTEM.equal;
@@ -65,8 +66,10 @@ pub fn triggers_sql(names: &str) -> String {
          WHERE NOT t.tgisinternal AND t.tgenabled OPERATOR(pg_catalog.<>) 'D') \
          SELECT DISTINCT called.name, {BODY}, called.kind FROM called JOIN pg_catalog.pg_proc p ON p.oid {equal} called.routine \
          JOIN pg_catalog.pg_language l ON l.oid {equal} p.prolang \
-         UNION SELECT reached.name, pg_catalog.concat('SELECT ', pg_catalog.pg_get_expr(d.adbin, d.adrelid)), 'expression' \
+         UNION SELECT reached.name, pg_catalog.concat('SELECT ', pg_catalog.pg_get_expr(d.adbin, d.adrelid)), \
+         CASE WHEN a.attgenerated OPERATOR(pg_catalog.<>) '' THEN 'expression' ELSE 'trigger' END \
          FROM reached JOIN pg_catalog.pg_attrdef d ON d.adrelid {equal} reached.relation \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid {equal} d.adrelid AND a.attnum {equal} d.adnum \
          UNION SELECT o.oprname::pg_catalog.text, p.proname::pg_catalog.text, 'operator' FROM pg_catalog.pg_operator o \
          JOIN pg_catalog.pg_proc p ON p.oid {equal} o.oprcode::pg_catalog.oid WHERE NOT ({IS_OF_THE_SYSTEM}) \
          AND p.pronamespace OPERATOR(pg_catalog.<>) 'pg_catalog'::pg_catalog.regnamespace::pg_catalog.oid"
