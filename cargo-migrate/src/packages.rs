@@ -67,7 +67,7 @@ pub fn project(context: &Context<'_>) -> Result<Project, CommandError> {
     let mut projects = projects(context)?;
     match projects.len() {
         1 => Ok(projects.remove(0)),
-        _ => Err(several_selected()),
+        _ => Err(CommandError::several_services()),
     }
 }
 
@@ -250,7 +250,7 @@ fn named(mut packages: Vec<Package>, names: &[String]) -> Result<Vec<Package>, C
     Err(CommandError::usage(format!("the workspace contains neither a package nor a service `{unknown}`")).help(help))
 }
 
-/// The packages of the workspace that have migrations, and their services; none outside a workspace.
+/// The packages of the workspace that have migrations, and their services, to complete words; none outside a workspace.
 pub fn names() -> Vec<String> {
     let mut packages = MetadataCommand::new().no_deps().exec().map(|metadata| members(&metadata)).unwrap_or_default();
     packages.retain(Package::has_migrations);
@@ -263,20 +263,20 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// A command for one service, and a selection of several.
-fn several_selected() -> CommandError {
-    CommandError::usage("this command works on one service at a time")
-        .help("select one by the name of its package or service: `-p NAME`")
-}
-
-/// The database of a package whose dependency on the runtime has the feature of exactly one; as for `embed_migrations!`.
+/// The database of a package whose dependencies on the runtime have the feature of exactly one; as for `embed_migrations!`. With
+/// several databases, or none, `migrate.toml` must say it.
 fn only_database(dependencies: &[Dependency]) -> Option<Dialect> {
-    let runtime = dependencies.iter().find(|dependency| dependency.name == "migrate-runtime")?;
-    if runtime.uses_default_features {
+    let is_runtime = |dependency: &&Dependency| dependency.name == "migrate-runtime";
+    let runtime: Vec<&Dependency> = dependencies.iter().filter(is_runtime).collect();
+    // The default features are all databases.
+    if runtime.iter().any(|dependency| dependency.uses_default_features) {
         return None;
     }
-    let mut databases = runtime.features.iter().filter_map(|feature| feature.parse::<Dialect>().ok());
-    databases.next().filter(|_| databases.next().is_none())
+    // The other features are not databases.
+    let features = runtime.iter().flat_map(|dependency| &dependency.features);
+    let mut databases = features.filter_map(|feature| feature.parse::<Dialect>().ok());
+    let first = databases.next()?;
+    databases.all(|other| other == first).then_some(first)
 }
 
 fn members(metadata: &Metadata) -> Vec<Package> {

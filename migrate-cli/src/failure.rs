@@ -48,6 +48,12 @@ impl CommandError {
         CommandError::Usage { message: message.into(), help: Vec::new() }
     }
 
+    /// A command for one service, and a selection of several.
+    pub fn several_services() -> Self {
+        CommandError::usage("this command works on one service at a time")
+            .help("select one by the name of its package or service: `-p NAME`")
+    }
+
     /// An error without a code.
     pub fn other(message: impl Into<String>) -> Self {
         CommandError::Other { message: message.into(), help: Vec::new() }

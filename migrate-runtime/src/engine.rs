@@ -92,7 +92,8 @@ async fn nothing_to_do(
     currency: Currency,
 ) -> Result<Option<RunReport>, Error> {
     let Some(history) = session::history(backend, history_sql, None).await? else { return Ok(None) };
-    // What was recorded as started, and has not run, is forgotten under the lock. A release that is running it holds the lock.
+    // What was recorded as started, and has not run, is forgotten under the lock. A release that is running it holds the lock; if
+    // the lock cannot be read, it may be running.
     let is_started = |record: &Record| record.state.interrupted().is_some() && record.statements_done == 0;
     let is_running = async |backend: &mut dyn Backend| matches!(backend.is_locked(history_sql).await, Ok(Some(true)) | Err(_));
     if history.records().iter().any(is_started) && !is_running(backend).await {

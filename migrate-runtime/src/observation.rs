@@ -64,10 +64,9 @@ pub fn show_every_change(effects: &[Effect]) -> bool {
     !effects.is_empty() && !effects.iter().any(drops_schema)
 }
 
-/// Is an object dropped and created again? Then it is the same before and after.
-fn is_ambiguous(effects: &[Effect]) -> bool {
-    let is_opposed = |effect: &Effect, other: &Effect| other.object == effect.object && other.verb != effect.verb;
-    effects.iter().any(|effect| effects.iter().any(|other| is_opposed(effect, other)))
+/// Does the statement drop an object and create it again? Then it is the same before and after.
+pub fn is_opposed(effect: &Effect, effects: &[Effect]) -> bool {
+    effects.iter().any(|other| other.object == effect.object && other.verb != effect.verb)
 }
 
 /// The presence of an object that is not as the statement would make it.
@@ -195,8 +194,10 @@ pub fn before_first(
     script: &Script,
     reading: Reading<'_>,
 ) -> Option<Observation> {
-    let effects =
-        watched_effects(first, script, reading).filter(|effects| show_every_change(effects) && !is_ambiguous(effects))?;
+    let effects = watched_effects(first, script, reading).filter(|effects| show_every_change(effects))?;
+    if effects.iter().any(|effect| is_opposed(effect, &effects)) {
+        return None;
+    }
     joined(backend, history_sql, &effects, 0)
 }
 

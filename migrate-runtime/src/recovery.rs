@@ -184,8 +184,7 @@ impl<'r> Interruption<'r> {
         let mut is_repeated = false;
         for (at, (effect, presence)) in self.effects.iter().zip(presences).enumerate() {
             let was_achieved = before.get(at).is_some_and(|before| observation::is_achieved(effect, *before));
-            let is_opposed = self.effects.iter().any(|other| other.object == effect.object && other.verb != effect.verb);
-            if !was_achieved || is_opposed {
+            if !was_achieved || observation::is_opposed(effect, &self.effects) {
                 took_effect.push(observation::is_achieved(effect, *presence));
             } else {
                 is_repeated = true;

@@ -59,8 +59,7 @@ fn single_url(context: &Context<'_>) -> Result<DatabaseUrl, CommandError> {
     let mut urls = context.source.urls()?;
     match urls.len() {
         1 => Ok(urls.remove(0)),
-        _ => Err(CommandError::usage("this command works on one service at a time")
-            .help("select one by the name of its package or service: `-p NAME`")),
+        _ => Err(CommandError::several_services()),
     }
 }
 

@@ -50,8 +50,7 @@ impl Arguments {
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let services = context.source.services()?;
     let [service] = services.as_slice() else {
-        return Err(CommandError::usage("this command works on one service at a time")
-            .help("select one by the name of its package or service: `-p NAME`"));
+        return Err(CommandError::several_services());
     };
     let resolution = arguments.resolution();
     let migrator = RunArguments::default().migrator(service, &StopSignal::new(), context.output);

@@ -63,7 +63,7 @@ impl Project {
 
     fn within(boundary: Boundary, root: &Path, dir: Option<&str>, package: &str) -> (Project, Vec<Finding>) {
         let dir = dir.map(|dir| dir.trim_end_matches('/'));
-        let inside = dir.map(|dir| format!("{dir}/{}", settings::FILE)).filter(|file| root.join(file).is_file());
+        let inside = dir.filter(|dir| root.join(dir).join(settings::FILE).is_file());
         let (mut settings, mut file, mut findings) = read(root, settings::FILE, &boundary);
         let sets = std::mem::take(&mut settings.sets);
         let mut package_settings = None;
@@ -71,11 +71,11 @@ impl Project {
             // The findings of the package belong to its sets.
             findings.retain(|_| !sets.is_empty());
             package_settings = file.take().filter(|_| !sets.is_empty());
-            let (inner, path, more) = read(root, &inside, &boundary);
+            let (inner, path, more) = read(root, &format!("{inside}/{}", settings::FILE), &boundary);
             (settings, file) = (inner, path);
             findings.extend(more);
             for inner in &mut settings.dirs {
-                *inner = format!("{}/{inner}", dir.unwrap_or_default());
+                *inner = format!("{inside}/{inner}");
             }
         } else if dir.is_some() {
             settings.dirs.clear();
@@ -149,6 +149,7 @@ impl Project {
 
     /// The project of a folder that `[sets]` of the package around it lists.
     fn declared(folder: &Path, absolute: &Path, allowed: &[PathBuf]) -> Option<(Project, Vec<Finding>)> {
+        // A manifest that cannot be read is reported where the name of the package is needed.
         let (root, package) = nearest_package(absolute).ok()??;
         let mut boundary = Boundary::of(&root, allowed);
         boundary.allow(absolute);

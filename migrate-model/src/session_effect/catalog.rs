@@ -114,7 +114,7 @@ pub fn computed_names(sql: &str) -> BTreeSet<String> {
     let is_alter = is_word(0, "ALTER") && is_word(1, "TABLE");
     let reading = ["TYPE", "VALIDATE", "CHECK", "GENERATED", "EXPRESSION", "ATTACH"];
     let reads_rows = is_index || reading.iter().any(|word| has(&tokens, sql, word));
-    // After the table and its schema.
+    // After the table and its schema; without a table, all names count.
     let is_prefix = |at: usize| ["IF", "EXISTS", "ONLY"].iter().any(|word| is_word(at, word));
     let table = (2..tokens.len()).find(|at| !is_prefix(*at)).unwrap_or_default();
     let is_qualified = tokens.get(table + 1).is_some_and(|dot| dot.is_symbol(sql, b'.'));
