@@ -185,7 +185,8 @@ pub trait Backend: Send {
         build_change: BuildChange<'_>,
     ) -> Result<Recorded, UnitError>;
 
-    /// Runs a unit without a transaction, then writes the change in a transaction of its own.
+    /// Runs a unit without a transaction, then writes the change in a transaction of its own; or nothing, if the transaction that
+    /// follows records it.
     ///
     /// After `Ok` both are done. After an error the statements before the failed one remain. Where there is a lock, checks
     /// before the unit that it is still held.
@@ -193,7 +194,7 @@ pub trait Backend: Send {
         &mut self,
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
-        build_change: BuildChange<'_>,
+        build_change: Option<BuildChange<'_>>,
     ) -> Result<Recorded, UnitError>;
 
     /// Runs a statement that only changes a setting of this session. It needs no lock and has no checkpoint.

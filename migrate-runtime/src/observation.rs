@@ -5,16 +5,21 @@ use crate::backend::{Backend, Presence, UnitError};
 use crate::history_change::{Catalog, Observation};
 use crate::history_sql::HistorySql;
 use crate::step::{PreparedStep, StepError, StepRunner};
+use migrate_model::dialect::Dialect;
 use migrate_model::effect::{self, Effect, Effects, Object, Verb};
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, ScriptPlan, Segment};
 use migrate_model::session_effect;
 use migrate_model::statement::Reading;
+use migrate_model::token::{Token, Tokens};
+use std::collections::BTreeSet;
 
 /// How the catalog is asked before the segments of a script.
 #[derive(Debug, Default)]
 pub struct Observations {
     segments: Vec<Option<Asking>>,
+    /// The segments whose outcome the catalog will show, whatever becomes of the run.
+    proven: BTreeSet<usize>,
 }
 
 /// How the catalog is asked before one segment.
@@ -69,6 +74,19 @@ pub fn is_opposed(effect: &Effect, effects: &[Effect]) -> bool {
     effects.iter().any(|other| other.object == effect.object && other.verb != effect.verb)
 }
 
+/// Do the objects show whether the statement has run, if none was before as the statement would make it?
+fn shows_outcome(effects: &[Effect]) -> bool {
+    show_every_change(effects) && !effects.iter().any(|effect| is_opposed(effect, effects))
+}
+
+/// Will the objects show whether the statement has run? Not for an `ALTER` with `IF EXISTS` or `IF NOT EXISTS`: where one part has
+/// nothing to do, another may do something that they do not show.
+fn is_provable(sql: &str, effects: &[Effect], dialect: Dialect) -> bool {
+    let is_word = |token: &Token, word: &str| token.is_word(sql, word);
+    let is_alter = Tokens::new(sql, dialect).find(|token| !token.is_blank()).is_some_and(|token| is_word(&token, "ALTER"));
+    shows_outcome(effects) && !(is_alter && Tokens::new(sql, dialect).any(|token| is_word(&token, "EXISTS")))
+}
+
 /// The presence of an object that is not as the statement would make it.
 pub fn usual(effect: &Effect) -> Presence {
     match effect.verb {
@@ -93,6 +111,7 @@ impl Observations {
         let mut silent: Option<usize> = None;
         let mut done = runner.step.done;
         let (mut after_settings, mut names_change) = (false, false);
+        let mut proven = BTreeSet::new();
         for part in &plan.parts {
             match part {
                 ScriptPart::SessionSettings(statements) => {
@@ -104,11 +123,17 @@ impl Observations {
                     let effects = watched_effects(part, script, runner.reading);
                     let is_silent = silence(&mut segments, &mut silent, plan, segment, done, effects.is_some());
                     let effects = effects.filter(|_| !is_silent);
+                    let number = segments.len();
                     segments.push(effects.filter(|effects| !effects.is_empty()).map(|effects| {
+                        let keeps_names = !names_change && !sets_role;
                         // Before the start, a query of its own costs less than an expression in the transaction.
-                        let is_own_query = names_change || sets_role || segments.is_empty() && !after_settings;
-                        let joined = if is_own_query { None } else { joined(runner.backend, runner.history_sql, &effects, done) };
-                        match joined {
+                        let is_own_query = !keeps_names || segments.is_empty() && !after_settings;
+                        let joined = joined(runner.backend, runner.history_sql, &effects, done);
+                        let sql = script.statements[segment.unit.statements.start].sql(&script.text);
+                        if keeps_names && joined.is_some() && is_provable(sql, &effects, runner.reading.dialect) {
+                            proven.insert(number);
+                        }
+                        match joined.filter(|_| !is_own_query) {
                             Some(observation) => Asking::WithCheckpoint(observation),
                             None => Asking::Before { effects, done, after_settings },
                         }
@@ -118,7 +143,20 @@ impl Observations {
                 }
             }
         }
-        Observations { segments }
+        Observations { segments, proven }
+    }
+
+    /// Will the catalog show whether the statement of a segment has run? Then that need not be recorded at once. What the record of
+    /// the start says must be given to [`start_recorded`](Self::start_recorded) before.
+    pub fn is_proven(&self, segment: usize) -> bool {
+        self.proven.contains(&segment)
+    }
+
+    /// Takes note of what the record of the start says.
+    pub fn start_recorded(&mut self, observation: Option<&Observation>) {
+        if !observation.is_some_and(|observation| matches!(observation.catalog, Catalog::Digits(_))) {
+            self.proven.remove(&0);
+        }
     }
 
     /// What the checkpoint before a segment records.
@@ -194,10 +232,7 @@ pub fn before_first(
     script: &Script,
     reading: Reading<'_>,
 ) -> Option<Observation> {
-    let effects = watched_effects(first, script, reading).filter(|effects| show_every_change(effects))?;
-    if effects.iter().any(|effect| is_opposed(effect, &effects)) {
-        return None;
-    }
+    let effects = watched_effects(first, script, reading).filter(|effects| shows_outcome(effects))?;
     joined(backend, history_sql, &effects, 0)
 }
 

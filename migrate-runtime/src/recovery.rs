@@ -34,7 +34,8 @@ pub struct InterruptedMigration {
 pub enum RecoveredState {
     /// The first statement has not run: everything is as it was before.
     NotStarted,
-    /// As if the database had rejected the next statement: it will run again.
+    /// As if the database had rejected the next statement, which will run again; or, if a transaction may have started after
+    /// the statement, as if it had been interrupted in that transaction.
     Stopped {
         /// The state.
         state: RecordState,
@@ -98,6 +99,8 @@ struct Interruption<'r> {
     settings: Vec<usize>,
     /// How many statements are done if it is.
     done_after: usize,
+    /// The state if it is done.
+    state_after: RecordState,
     /// What it creates and drops.
     effects: Vec<Effect>,
     existing: Existing,
@@ -125,24 +128,27 @@ enum Coverage {
 impl<'r> Interruption<'r> {
     /// `None` for a statement that shares a transaction with its checkpoint, and so is not done; and for one whose effects cannot
     /// be determined.
-    fn of(record: &'r Record, reading: Reading<'_>) -> Option<Self> {
+    fn of(record: &'r Record, stopped: RecordState, reading: Reading<'_>) -> Option<Self> {
         // Of a script that was too long to be stored, no statement is known.
         let (script, _) = Script::read(record.pending_sql.clone().unwrap_or_default(), "", reading);
         let plan = plan_script(&script, reading.dialect, record.statements_done);
         let mut settings = Vec::new();
-        for part in &plan.parts {
+        for (at, part) in plan.parts.iter().enumerate() {
             match part {
                 ScriptPart::SessionSettings(statements) => settings.extend(statements.clone()),
                 ScriptPart::Segment(segment) => {
                     let effects = observation::watched_effects(part, &script, reading)?;
                     let done_after = segment.unit.done_after;
+                    // A transaction that follows records the statement: it may have been interrupted, too.
+                    let is_transaction = |next: &ScriptPart| matches!(next, ScriptPart::Segment(next) if next.in_transaction);
+                    let state_after = if plan.parts.get(at + 1).is_some_and(is_transaction) { record.state } else { stopped };
                     let sql = script.statements[segment.unit.statements.start].sql(&script.text);
                     let is_conditional = Tokens::new(sql, reading.dialect).any(|token| token.is_word(sql, "EXISTS"));
                     let existing = if is_conditional { Existing::Accepted } else { Existing::Rejected };
                     let first = Tokens::new(sql, reading.dialect).find(|token| !token.is_blank());
                     let is_complete = first.is_some_and(|token| token.is_word(sql, "CREATE") || token.is_word(sql, "DROP"));
                     let coverage = if is_complete { Coverage::Complete } else { Coverage::Partial };
-                    return Some(Interruption { record, script, settings, done_after, effects, existing, coverage });
+                    return Some(Interruption { record, script, settings, done_after, state_after, effects, existing, coverage });
                 }
             }
         }
@@ -236,7 +242,7 @@ async fn inspect(
     state: RecordState,
     reading: Reading<'_>,
 ) -> Result<Option<InterruptedMigration>, Error> {
-    let Some(interruption) = Interruption::of(record, reading) else { return Ok(None) };
+    let Some(interruption) = Interruption::of(record, state, reading) else { return Ok(None) };
     let unknown = |evidence| Ok(Some(InterruptedMigration { key: record.key.clone(), recovered: None, evidence }));
     let lost = |error: BackendError| error.into_history_error("cannot read the system catalog");
     let paths = interruption.paths(reading.dialect);
@@ -261,7 +267,8 @@ async fn inspect(
     let recovered = if interruption.had_not_started(&presences, &before) {
         Some(RecoveredState::NotStarted)
     } else {
-        interruption.done(&presences, &before).map(|done| RecoveredState::Stopped { state, done })
+        let state = |done| if done == interruption.done_after { interruption.state_after } else { state };
+        interruption.done(&presences, &before).map(|done| RecoveredState::Stopped { state: state(done), done })
     };
     let evidence = format!("{}{}", evidence.join(", "), before.describe(&interruption.effects));
     Ok(Some(InterruptedMigration { key: record.key.clone(), recovered, evidence }))

@@ -144,12 +144,12 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     /// Carries the step out and records it.
     pub async fn run(mut self) -> Result<StepOutcome, StepError> {
         let is_started = self.early.is_some();
-        let prepared = self.prepare().await?;
+        let mut prepared = self.prepare().await?;
         self.refuse_custom_settings(&prepared).await?;
         let mut recorded = Recorded::alone(None);
         if prepared.plan.has_segments() {
             if !prepared.plan.atomic && !is_started {
-                self.start(&prepared).await?;
+                self.start(&mut prepared).await?;
             }
             self.freshen_session(&prepared).await?;
             recorded = script::run(&mut self, &prepared).await?;
@@ -272,9 +272,12 @@ impl<'r, 'p: 'r> StepRunner<'r, 'p> {
     }
 
     /// Records that the step starts, before anything that cannot be rolled back.
-    async fn start(&mut self, prepared: &PreparedStep<'_>) -> Result<(), StepError> {
+    async fn start(&mut self, prepared: &mut PreparedStep<'_>) -> Result<(), StepError> {
         let started = match observation::at_start(self, prepared).await {
-            Ok(observation) => self.write_if_unchanged(prepared, &prepared.changes.started(self.step.done, observation)).await,
+            Ok(observation) => {
+                prepared.observations.start_recorded(observation.as_ref());
+                self.write_if_unchanged(prepared, &prepared.changes.started(self.step.done, observation)).await
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = started {

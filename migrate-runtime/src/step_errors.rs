@@ -38,7 +38,7 @@ pub struct FailedStep<'s> {
     pub reading: Reading<'s>,
     /// Whether all of it is one transaction.
     pub atomic: bool,
-    /// How many statements are recorded as done.
+    /// How many statements are done, as the history or the catalog shows.
     pub done: usize,
     /// What a failed statement has left.
     pub remains: Remains,
@@ -145,7 +145,7 @@ pub fn record_failed(step: &FailedStep<'_>, error: BackendError) -> Error {
     let state = if step.atomic {
         rolled_back(step, step.rollback_limit(None, false))
     } else {
-        format!("{done} of {count} statements are recorded as done")
+        format!("at least {done} of {count} statements are done")
     };
     match error.kind {
         BackendErrorKind::LockLost => lock_lost(step, error),
@@ -188,7 +188,7 @@ fn lock_lost(step: &FailedStep<'_>, error: BackendError) -> Error {
     let state = if step.atomic {
         step.nothing_ran()
     } else {
-        format!("{} of {} statements of `{}` are recorded as done", step.done, step.script.statements.len(), step.title)
+        format!("at least {} of {} statements of `{}` are done", step.done, step.script.statements.len(), step.title)
     };
     error.into_lock_lost_error().note("state", state)
 }

@@ -267,7 +267,9 @@ async fn a_start_that_waits_for_a_lock_does_not_undo_the_end_before_it() {
         sqlx::raw_sql("LOCK TABLES z WRITE").execute(&mut reader).await.unwrap();
         let run = tokio::task::spawn_blocking(move || binary.run(&["up"]));
         let state = "SELECT CONCAT(MAX(state), MAX(statements_done)) FROM migration_records WHERE version = '001'";
-        database.until(state, "started1").await;
+        // That the table is there is recorded with the statement after it.
+        let tables = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 't'";
+        database.until(tables, "1").await;
         let mut other = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
         let gap = "BEGIN; SELECT * FROM migration_records WHERE service = 'app' AND version = '002' FOR UPDATE";
         sqlx::raw_sql(gap).execute(&mut other).await.unwrap();
@@ -403,5 +405,57 @@ async fn goes_on(database: TestDatabase, folder: &TestFolder, second: &str) {
     let report = report.unwrap_or_else(|error| panic!("{second}: {error:?}"));
     assert_eq!(report.done.len(), 1);
     assert_eq!(database.history().await, ["001|applied|2", "002|applied|2"], "{second}");
+    database.drop().await;
+}
+
+/// That a statement which commits itself is done is recorded with the transaction after it. Wherever the run is interrupted, neither
+/// runs twice; if the table has an engine without transactions, an operator decides about the transaction.
+#[tokio::test]
+async fn a_statement_is_recorded_with_the_transaction_after_it() {
+    for engine in ["InnoDB", "MyISAM"] {
+        let mut decided = 0;
+        for (at, disconnect) in (1..).flat_map(|at| [(at, Disconnect::Before), (at, Disconnect::After)]) {
+            let database = TestDatabase::new(Kind::MariaDb).await;
+            let folder = TestFolder::new(&[("000_z.up.sql", "CREATE TABLE z (id integer);")]);
+            Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+            let text = format!(
+                "CREATE TABLE t (id integer) ENGINE={engine};\nINSERT INTO t VALUES (1);\nALTER TABLE t ADD COLUMN n integer;\nUPDATE t SET n = 1;"
+            );
+            folder.write("migrations/001_t.up.sql", &text);
+            let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+            let proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, disconnect).await;
+            let _ = migrator.run(&proxy.url).await;
+            let is_finished = !proxy.is_disconnected();
+            match migrator.run(&database.url).await {
+                Ok(_) => {
+                    assert_eq!(database.rows("SELECT id, n FROM t").await, ["1|1"], "{engine} {at}");
+                    assert_eq!(database.history().await, ["000|applied|1", "001|applied|4"], "{engine} {at}");
+                }
+                Err(error) => {
+                    assert_eq!(engine, "MyISAM", "{at} {}", error.report());
+                    assert!(error.report().to_string().contains("partially-applied"), "{at} {}", error.report());
+                    decided += 1;
+                }
+            }
+            database.drop().await;
+            if is_finished {
+                break;
+            }
+        }
+        assert_eq!(decided > 0, engine == "MyISAM", "{engine}");
+    }
+}
+
+/// A transaction that fails says, and records, that the statement before it is done.
+#[tokio::test]
+async fn a_failed_transaction_records_the_statement_before_it() {
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let folder = TestFolder::new(&[("001_t.up.sql", "CREATE TABLE t (id integer);\nINSERT INTO nowhere VALUES (1);")]);
+    let error = Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap_err();
+    assert!(error.report().to_string().contains("1 of 2 statements is done"), "{}", error.report());
+    assert_eq!(database.history().await, ["001|failed|1"]);
+    folder.write("migrations/001_t.up.sql", "CREATE TABLE t (id integer);\nINSERT INTO t VALUES (1);");
+    Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&database.url).await.unwrap();
+    assert_eq!(database.rows("SELECT id FROM t").await, ["1"]);
     database.drop().await;
 }

@@ -468,11 +468,12 @@ impl Backend for Fake {
         &mut self,
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
-        build_change: BuildChange<'_>,
+        build_change: Option<BuildChange<'_>>,
     ) -> Result<Recorded, UnitError> {
         let first = unit_run.unit.statements.start;
         let outcome = self.call(&format!("alone {}", first + 1), |inner| inner.effects.extend(statements(unit_run)));
         outcome.map_err(|error| statement_failed(first, error))?;
+        let Some(build_change) = build_change else { return Ok(Recorded::alone(None)) };
         let change = build_change(Elapsed::Measured(unit_run.since.elapsed()));
         self.write(history_sql, &change).await.map_err(UnitError::from_write)?;
         Ok(Recorded::alone(None))

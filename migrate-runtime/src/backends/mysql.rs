@@ -584,7 +584,7 @@ impl Backend for MySql<'_> {
         &mut self,
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
-        build_change: BuildChange<'_>,
+        build_change: Option<BuildChange<'_>>,
     ) -> Result<Recorded, UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         let mut limits = self.lock_timeouts_sql(unit_run, false);
@@ -635,6 +635,7 @@ impl Backend for MySql<'_> {
             self.execute("UNLOCK TABLES").await.map_err(UnitError::RecordFailed)?;
         }
         let took = unit_run.since.elapsed();
+        let Some(build_change) = build_change else { return Ok(Recorded::alone(Some(took))) };
         let change = build_change(Elapsed::Measured(took));
         let switch = self.role_switch().await.map_err(UnitError::from_write)?;
         let written = self.write_with_roles(history_sql, &change, unit_run.next_start, switch.map(as_sql)).await;

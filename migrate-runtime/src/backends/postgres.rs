@@ -648,7 +648,7 @@ impl Backend for Postgres<'_> {
         &mut self,
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
-        build_change: BuildChange<'_>,
+        build_change: Option<BuildChange<'_>>,
     ) -> Result<Recorded, UnitError> {
         let invalid_before = self.before_build(unit_run).await?;
         if let Some(lease) = self.lease.as_mut().filter(|_| self.connector.options().is_none()) {
@@ -688,6 +688,7 @@ impl Backend for Postgres<'_> {
             self.reacquire_lock(history_sql).await.map_err(UnitError::RecordFailed)?;
         }
         let took = unit_run.since.elapsed();
+        let Some(build_change) = build_change else { return Ok(Recorded::alone(Some(took))) };
         let record = self.record_sql(history_sql, build_change(Elapsed::Measured(took)));
         let record = format!("{}{record}", self.reset_after(unit_run));
         let changes = state.as_ref().map_or_else(String::new, |state| format!("{};\n", state.compare_sql()));

@@ -471,7 +471,7 @@ impl Backend for Sqlite<'_> {
         &mut self,
         history_sql: &HistorySql,
         unit_run: &UnitRun<'_>,
-        build_change: BuildChange<'_>,
+        build_change: Option<BuildChange<'_>>,
     ) -> Result<Recorded, UnitError> {
         let mut message = SqlMessage::default();
         message.add_statements(unit_run, unit_run.unit.statements.clone());
@@ -492,6 +492,7 @@ impl Backend for Sqlite<'_> {
             return Err(UnitError::StatementFailed { statement: message.failed(completed), offset: None, error, remains });
         }
         let took = unit_run.since.elapsed();
+        let Some(build_change) = build_change else { return Ok(Recorded::alone(Some(took))) };
         let change = build_change(Elapsed::Measured(took));
         let written = self.write_if_unchanged(history_sql, &change, unit_run.expected).await;
         written.map(|()| Recorded::alone(Some(took))).map_err(|error| match error {

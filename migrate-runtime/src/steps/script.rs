@@ -1,6 +1,6 @@
 //! Runs a SQL script part by part, with a checkpoint after each segment, and again where a lock was not acquired in time.
 
-use crate::backend::{Expected, Recorded, Remains, SequenceValues, UnitError, UnitRun};
+use crate::backend::{BuildChange, Expected, Recorded, Remains, SequenceValues, UnitError, UnitRun};
 use crate::backend_error::BackendErrorKind;
 use crate::backoff;
 use crate::early_start::EarlyStart;
@@ -29,7 +29,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -> Result<Recorded, StepError> {
     let (mut done, mut number) = (runner.step.done, 0);
     let mut recorded = Recorded::alone(None);
-    for part in &prepared.plan.parts {
+    for (at, part) in prepared.plan.parts.iter().enumerate() {
         match part {
             ScriptPart::SessionSettings(statements) => run_settings(runner, prepared, statements.clone(), done).await?,
             ScriptPart::Segment(_) if runner.options.stop.is_requested() && !prepared.plan.atomic && done > 0 => {
@@ -37,15 +37,36 @@ pub async fn run(runner: &mut StepRunner<'_, '_>, prepared: &PreparedStep<'_>) -
             }
             ScriptPart::Segment(segment) => {
                 observation::before_segment(runner, prepared, number).await?;
-                recorded = run_segment(runner, prepared, segment, number, done).await?;
+                let checkpoint = checkpoint(prepared, at, number);
+                recorded = run_segment(runner, prepared, segment, number, done, checkpoint).await?;
                 (done, number) = (segment.unit.done_after, number + 1);
-                if !segment.last {
+                if !segment.last && checkpoint == Checkpoint::Written {
                     prepared.changes.apply_progress(runner.history, done);
                 }
             }
         }
     }
     Ok(recorded)
+}
+
+/// Whether a checkpoint follows a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Checkpoint {
+    /// It is recorded that the segment is done.
+    Written,
+    /// The transaction that follows records it: until then, the catalog shows it. This saves a commit and a round trip.
+    Deferred,
+}
+
+/// Whether a checkpoint follows the segment with this number, which is the part `at` of the plan.
+fn checkpoint(prepared: &PreparedStep<'_>, at: usize, number: usize) -> Checkpoint {
+    let is_transaction = |part: &ScriptPart| matches!(part, ScriptPart::Segment(next) if next.in_transaction && next.is_certain);
+    let observations = &prepared.observations;
+    // What is observed before the transaction would have to be recorded before it.
+    let records_nothing_else = observations.with_checkpoint(number + 1).is_none();
+    let is_deferred =
+        observations.is_proven(number) && records_nothing_else && prepared.plan.parts.get(at + 1).is_some_and(is_transaction);
+    if is_deferred { Checkpoint::Deferred } else { Checkpoint::Written }
 }
 
 /// Runs statements that only set something for the session; they have no checkpoint.
@@ -74,6 +95,7 @@ async fn run_segment(
     segment: &Segment,
     number: usize,
     done: usize,
+    checkpoint: Checkpoint,
 ) -> Result<Recorded, StepError> {
     let change = |elapsed: Elapsed| {
         let observation = || prepared.observations.with_checkpoint(number + 1);
@@ -102,13 +124,15 @@ async fn run_segment(
         sequence_values: sequence_values(prepared, segment),
         next_start: next_start.as_ref(),
     };
+    let recorded: BuildChange<'_> = &change;
+    let after_alone = Some(recorded).filter(|_| checkpoint == Checkpoint::Written);
     let mut tries = 0;
     loop {
         let running = async {
             if segment.in_transaction {
-                runner.backend.run_in_transaction(runner.history_sql, &unit, &change).await
+                runner.backend.run_in_transaction(runner.history_sql, &unit, recorded).await
             } else {
-                runner.backend.run_alone(runner.history_sql, &unit, &change).await
+                runner.backend.run_alone(runner.history_sql, &unit, after_alone).await
             }
         };
         // The server ends a statement by itself where it can; this is for where it cannot, or does not answer.
