@@ -12,18 +12,21 @@ pub struct Global {
     /// Database URL, such as postgres://user:password@host/name or sqlite:app.db
     #[arg(short = 'D', long, global = true, value_name = "URL", help_heading = "Global options")]
     pub database_url: Option<String>,
-    /// Read the migrations from this folder, not from a cargo package
+    /// Read the migrations from this folder, not from a cargo package; can be repeated, for several services
     #[arg(long, global = true, value_name = "DIR", help_heading = "Global options")]
-    pub source: Option<PathBuf>,
+    pub source: Vec<PathBuf>,
     /// Name of the service: the database records the applied migrations under this name [default: `service` in `migrate.toml`, else the package name or, with `--source` outside a package, the name of the folder]
     #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub service: Option<String>,
     /// SQL dialect of the migrations; overrides `migrate.toml`
     #[arg(long, global = true, value_name = "postgres|mysql|mariadb|sqlite", help_heading = "Global options", value_parser = dialect)]
     pub dialect: Option<DialectArgument>,
-    /// Select a package of the workspace, or a service; can be repeated
+    /// Select packages of the workspace, or services, by name, by pattern (`billing-*`) or by the path of the package; can be repeated
     #[arg(short, long, global = true, value_name = "NAME", help_heading = "Global options")]
     pub package: Vec<String>,
+    /// Leave out packages or services by name, by pattern or by path; can be repeated
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Global options")]
+    pub exclude: Vec<String>,
     /// Select every package of the workspace that has migrations
     #[arg(long, global = true, help_heading = "Global options")]
     pub workspace: bool,
@@ -48,10 +51,11 @@ pub struct Global {
 impl Global {
     /// Two options that exclude each other. `conflicts_with` would find them only if both are on the same side of the command.
     pub fn conflict(&self) -> Option<[&'static str; 2]> {
-        let has_package = !self.package.is_empty();
+        let (has_package, has_source) = (!self.package.is_empty(), !self.source.is_empty());
         let conflicts = [
-            (self.source.is_some() && has_package, ["--source <DIR>", "--package <NAME>"]),
-            (self.source.is_some() && self.workspace, ["--source <DIR>", "--workspace"]),
+            (has_source && has_package, ["--source <DIR>", "--package <NAME>"]),
+            (has_source && self.workspace, ["--source <DIR>", "--workspace"]),
+            (has_source && !self.exclude.is_empty(), ["--source <DIR>", "--exclude <NAME>"]),
             (self.service.is_some() && self.workspace, ["--service <NAME>", "--workspace"]),
             (has_package && self.workspace, ["--package <NAME>", "--workspace"]),
             (self.verbose && self.quiet, ["--verbose", "--quiet"]),

@@ -35,6 +35,19 @@ impl ServiceSource for Context<'_> {
         loaded_project::summarize(self)
     }
 
+    fn required_services(&self, services: &[Service]) -> Result<Vec<Service>, CommandError> {
+        loaded_project::load_required(self, services)
+    }
+
+    fn names(&self) -> Result<Vec<String>, CommandError> {
+        // With an explicit URL, the current folder need not contain a project.
+        match packages::projects(self) {
+            Ok(projects) => Ok(projects.into_iter().map(|project| project.service).collect()),
+            Err(_) if database_url::explicit(self).is_some() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn urls(&self) -> Result<Vec<DatabaseUrl>, CommandError> {
         // With an explicit URL, no project is needed.
         if let Some(url) = database_url::explicit(self) {

@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 pub mod explain;
+mod graph;
 mod init;
 mod lint;
 mod lock;
@@ -34,6 +35,7 @@ pub enum Command {
     Database(migrate_cli::Command),
     /// Show which service owns each table: the service that lists the table under `owns` in `migrate.toml`, else the service whose migrations create the table
     Owners(owners::Arguments),
+    Graph(graph::Arguments),
     /// Explain a code such as `out-of-order`
     Explain(explain::Arguments),
     Renumber(renumber::Arguments),
@@ -58,6 +60,7 @@ pub async fn run(command: Command, context: &Context<'_>) -> Result<Exit, Comman
         Command::Lock(arguments) => lock::run(&arguments, context).await,
         Command::Database(command) => migrate_cli::commands::run(command, &context.for_database()).await,
         Command::Owners(arguments) => owners::run(&arguments, context),
+        Command::Graph(arguments) => graph::run(&arguments, context),
         Command::Explain(arguments) => explain::run(&arguments, context),
         Command::Renumber(arguments) => renumber::run(&arguments, context).await,
         Command::Completions(arguments) => completions::run(&arguments, context),

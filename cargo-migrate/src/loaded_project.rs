@@ -10,8 +10,8 @@ use migrate_model::files::folder::{Folder, NO_FOLDER};
 use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
-use migrate_runtime::{DatabaseUrl, SetSettings};
-use std::collections::HashSet;
+use migrate_runtime::{DatabaseUrl, MigrationSet, SetSettings};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// A project with its files and its database URL.
@@ -42,15 +42,56 @@ impl From<LoadedProject> for Service {
     }
 }
 
-/// Loads the selected projects, sorted so that a required service precedes the services that require it.
+/// Loads the selected projects.
 ///
 /// # Errors
 /// If a project has no database URL, or if its files contain errors. The errors of all projects are reported together.
 pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, CommandError> {
+    let mut selected = load(context, packages::projects(context)?)?;
+    let several = selected.len() > 1;
+    selected.iter_mut().for_each(|loaded| loaded.show_service = several);
+    Ok(selected)
+}
+
+/// Loads the projects of the workspace that migrations of these services, or of each other, require and that are not among them.
+///
+/// # Errors
+/// As [`load_with_database`].
+pub fn load_required(context: &Context<'_>, services: &[Service]) -> Result<Vec<Service>, CommandError> {
+    let is_selected = |name: &str| services.iter().any(|service| service.name == name);
+    let mut open: BTreeSet<String> = services.iter().flat_map(|service| required_by(&service.set)).collect();
+    open.retain(|name| !is_selected(name));
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rest = packages::of_workspace(context)?;
+    let mut loaded: Vec<Service> = Vec::new();
+    while !open.is_empty() {
+        let (required, others): (Vec<Project>, Vec<Project>) =
+            rest.into_iter().partition(|project| open.contains(&project.service));
+        rest = others;
+        let further: Vec<Service> = load(context, required)?.into_iter().map(Service::from).collect();
+        open = further.iter().flat_map(|service| required_by(&service.set)).collect();
+        loaded.extend(further);
+        open.retain(|name| !is_selected(name) && loaded.iter().all(|service| service.name != *name));
+        if rest.iter().all(|project| !open.contains(&project.service)) {
+            break;
+        }
+    }
+    Ok(loaded)
+}
+
+/// The services that migrations of a set require.
+fn required_by(set: &MigrationSet) -> BTreeSet<String> {
+    let requirements = set.iter().flat_map(|migration| &migration.up.directives.requires);
+    requirements.filter_map(|requirement| requirement.service.clone()).collect()
+}
+
+fn load(context: &Context<'_>, projects: Vec<Project>) -> Result<Vec<LoadedProject>, CommandError> {
     let mut selected = Vec::new();
     let mut printed = HashSet::new();
     let mut findings: Vec<Finding> = Vec::new();
-    for project in packages::projects(context)? {
+    for project in projects {
         let Connection { url, notes, .. } = database_url::connection(context, &project)?;
         notes.into_iter().filter(|note| printed.insert(note.clone())).for_each(|note| context.output.message(note));
         let dialect = dialect(context, &project, Some(&url)).unwrap_or(url.dialect());
@@ -72,9 +113,7 @@ pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, C
         context.output.findings(&others);
         selected.push(LoadedProject { project, folder, url, show_service: false });
     }
-    let several = selected.len() > 1;
-    selected.iter_mut().for_each(|loaded| loaded.show_service = several);
-    if findings.is_empty() { Ok(in_order(selected)) } else { Err(CommandError::Findings(findings)) }
+    if findings.is_empty() { Ok(selected) } else { Err(CommandError::Findings(findings)) }
 }
 
 /// From how many up files on it is worth a query to find out whether they must be parsed.
@@ -93,21 +132,6 @@ pub fn summarize(context: &Context<'_>) -> Option<Vec<SummarizedService>> {
         services.push(SummarizedService { settings, summary, url });
     }
     Some(services)
-}
-
-/// Sorts a required service before the services that require it. Services that require each other keep their order.
-fn in_order(mut rest: Vec<LoadedProject>) -> Vec<LoadedProject> {
-    let mut ordered: Vec<LoadedProject> = Vec::with_capacity(rest.len());
-    while !rest.is_empty() {
-        let requires_another = |loaded: &LoadedProject| {
-            let required = loaded.folder.set.iter().flat_map(|migration| &migration.up.directives.requires);
-            let mut services = required.filter_map(|requirement| requirement.service.as_deref());
-            services.any(|service| service != loaded.project.service && rest.iter().any(|other| other.project.service == service))
-        };
-        let next = rest.iter().position(|loaded| !requires_another(loaded)).unwrap_or(0);
-        ordered.push(rest.remove(next));
-    }
-    ordered
 }
 
 /// The SQL dialect of a project: from `--dialect`, then from `migrate.toml`, then from the URL.

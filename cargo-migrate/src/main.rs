@@ -18,6 +18,7 @@ mod file_writer;
 mod git;
 mod harmless_session;
 mod known_schema;
+mod known_services;
 mod loaded_project;
 mod lock_file_guard;
 mod lock_findings;

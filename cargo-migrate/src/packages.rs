@@ -59,6 +59,31 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
     if findings.is_empty() { Ok(projects) } else { Err(CommandError::Findings(findings)) }
 }
 
+/// All projects of the workspace; none with `--source`, or outside a workspace.
+///
+/// # Errors
+/// If settings cannot be read.
+pub fn of_workspace(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
+    let current_dir = std::env::current_dir()?;
+    if !context.global.source.is_empty() || !current_dir.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
+        return Ok(Vec::new());
+    }
+    let metadata = MetadataCommand::new().no_deps().exec();
+    let metadata = metadata.map_err(|error| CommandError::other(format!("cargo cannot read this workspace: {error}")))?;
+    let mut packages = members(&metadata);
+    packages.retain(Package::has_migrations);
+    let allowed = allowed_folders();
+    let boundary = Boundary::of(&current_dir, &allowed);
+    packages.retain(|package| boundary.contains(&package.root));
+    let (mut projects, mut findings) = (Vec::new(), Vec::new());
+    for (mut project, problems) in packages.iter().flat_map(|package| package.projects(&allowed)) {
+        findings.extend(problems);
+        resolve_server(context, &mut project);
+        projects.push(project);
+    }
+    if findings.is_empty() { Ok(projects) } else { Err(CommandError::Findings(findings)) }
+}
+
 /// The selected project.
 ///
 /// # Errors
@@ -78,20 +103,23 @@ fn discover(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
         project
     };
     let allowed = allowed_folders();
-    let projects: Vec<Project> = if let Some(source) = &context.global.source {
-        if source.is_file() {
-            return Err(CommandError::usage(format!("`{}` is a file, not a folder", source.display()))
+    let projects: Vec<Project> = if !context.global.source.is_empty() {
+        if let Some(file) = context.global.source.iter().find(|source| source.is_file()) {
+            return Err(CommandError::usage(format!("`{}` is a file, not a folder", file.display()))
                 .help("use the folder that contains it"));
         }
-        vec![collect(Project::of_folder(source, &allowed))]
+        context.global.source.iter().map(|source| collect(Project::of_folder(source, &allowed))).collect()
     } else {
         let current_dir = std::env::current_dir()?;
         match packages(context, &current_dir)? {
             Some(packages) => {
-                let names = &context.global.package;
+                let (names, excluded) = (&context.global.package, &context.global.exclude);
                 let is_explicit = !names.is_empty() || context.global.workspace;
+                let is_one_of = |words: &[String], package: &Package, project: &Project| {
+                    words.iter().any(|word| package.is_named(word) || is_match(word, &project.service))
+                };
                 let is_selected = |package: &Package, project: &Project| {
-                    names.is_empty() || names.contains(&package.name) || names.contains(&project.service)
+                    (names.is_empty() || is_one_of(names, package, project)) && !is_one_of(excluded, package, project)
                 };
                 let is_here =
                     |project: &Project| project.settings.dirs.iter().any(|dir| current_dir.starts_with(project.root.join(dir)));
@@ -113,6 +141,9 @@ fn discover(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
             }
         }
     };
+    if findings.is_empty() && projects.is_empty() {
+        return Err(CommandError::usage("no service is selected: all are left out").help("correct `--exclude`"));
+    }
     if findings.is_empty() { Ok(projects) } else { Err(CommandError::Findings(findings)) }
 }
 
@@ -147,7 +178,29 @@ struct Package {
     database: Option<Dialect>,
 }
 
+/// Whether a name is a word, or matches it as a pattern in which `*` is any text and `?` any character.
+fn is_match(pattern: &str, name: &str) -> bool {
+    let Some(first) = pattern.chars().next() else { return name.is_empty() };
+    let rest = &pattern[first.len_utf8()..];
+    match first {
+        '*' => name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| is_match(rest, &name[at..])),
+        _ => name
+            .chars()
+            .next()
+            .is_some_and(|letter| (first == '?' || first == letter) && is_match(rest, &name[letter.len_utf8()..])),
+    }
+}
+
 impl Package {
+    /// Whether a word of the command line means this package: its name, a pattern, or its path.
+    fn is_named(&self, word: &str) -> bool {
+        let is_path = || {
+            let path = Path::new(word).canonicalize().ok();
+            path.is_some() && path == self.root.canonicalize().ok()
+        };
+        is_match(word, &self.name) || word.contains(['/', '.']) && is_path()
+    }
+
     fn has_migrations(&self) -> bool {
         self.root.join(settings::FILE).is_file() || self.root.join("migrations").is_dir()
     }
@@ -224,7 +277,7 @@ fn selected_packages(context: &Context<'_>, current_dir: &Path) -> Result<Option
 
 /// The packages that have one of these names, or a service that has one.
 fn named(mut packages: Vec<Package>, names: &[String]) -> Result<Vec<Package>, CommandError> {
-    let is_package = |name: &String| packages.iter().any(|package| package.name == *name);
+    let is_package = |name: &String| packages.iter().any(|package| package.is_named(name));
     let services: Vec<&String> = names.iter().filter(|name| !is_package(name)).collect();
     let mut missing = services.clone();
     let allowed = allowed_folders();
@@ -235,8 +288,9 @@ fn named(mut packages: Vec<Package>, names: &[String]) -> Result<Vec<Package>, C
     let mut known: Vec<String> = packages.iter().map(|package| package.name.clone()).collect();
     packages.retain(|package| {
         let of_package = services_of(package);
-        missing.retain(|name| !of_package.contains(name));
-        let is_named = names.contains(&package.name) || services.iter().any(|name| of_package.contains(name));
+        missing.retain(|name| !of_package.iter().any(|service| is_match(name, service)));
+        let is_named = names.iter().any(|name| package.is_named(name))
+            || services.iter().any(|name| of_package.iter().any(|service| is_match(name, service)));
         known.extend(of_package);
         is_named
     });
@@ -286,4 +340,26 @@ fn members(metadata: &Metadata) -> Vec<Package> {
         database: only_database(&package.dependencies),
     });
     packages.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        for (pattern, name, expected) in [
+            ("billing", "billing", true),
+            ("billing", "billing-svc", false),
+            ("billing*", "billing-svc", true),
+            ("*-svc", "billing-svc", true),
+            ("b*g-*", "billing-svc", true),
+            ("b?lling", "billing", true),
+            ("*", "", true),
+            ("", "x", false),
+            ("*é?", "caféx", true),
+        ] {
+            assert_eq!(is_match(pattern, name), expected, "{pattern} {name}");
+        }
+    }
 }

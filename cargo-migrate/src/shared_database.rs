@@ -63,15 +63,22 @@ pub fn of(context: &Context<'_>) -> Result<Vec<SharedDatabase>, CommandError> {
     Ok(group_by_database(context, members))
 }
 
+/// Whether two URLs may name one database, even with different users.
+fn is_same(left: Option<&DatabaseUrl>, right: Option<&DatabaseUrl>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => left.place() == right.place(),
+        _ => true,
+    }
+}
+
 /// Groups the members that may share a database.
 pub fn group_by_database(context: &Context<'_>, members: Vec<Member>) -> Vec<SharedDatabase> {
     let mut databases: Vec<SharedDatabase> = Vec::new();
     for member in members {
         let dialect = member.folder.set.dialect();
         let url = database_url::of(context, &member.project).ok();
-        let may_match = |database: &&mut SharedDatabase| {
-            database.dialect == dialect && (database.url.is_none() || url.is_none() || database.url == url)
-        };
+        let may_match =
+            |database: &&mut SharedDatabase| database.dialect == dialect && is_same(database.url.as_ref(), url.as_ref());
         match databases.iter_mut().find(may_match) {
             Some(database) => {
                 database.url = database.url.take().or(url);

@@ -3,6 +3,7 @@
 use crate::exit::Exit;
 use crate::service::Service;
 use migrate_model::code::Code;
+use migrate_model::divergence;
 use migrate_model::finding::Finding;
 use migrate_runtime::{Divergence, Error, ErrorKind, codes};
 
@@ -21,6 +22,8 @@ pub enum CommandError {
     },
     /// The migration files do not match the database history, and nothing was started.
     HistoryMismatch(Vec<Divergence>),
+    /// Several services cannot run; nothing was started.
+    Several(Vec<CommandError>),
     /// A revert would run SQL of the history, and no person has agreed to it. Nothing was started.
     StoredSql(Box<Finding>),
     /// The command line is invalid.
@@ -68,13 +71,40 @@ impl CommandError {
         self
     }
 
-    /// Shows the place of a failed run as the user of a service knows it.
+    /// Shows the place of a failed run as the user of a service knows it, and whose it is if several are selected.
     #[must_use]
     pub fn of(mut self, service: &Service) -> Self {
         if let CommandError::Run { finding, .. } = &mut self {
             **finding = service.located((**finding).clone());
         }
+        if service.show_name { self.note(format!("service: `{}` on {}", service.name, service.url)) } else { self }
+    }
+
+    /// Adds a note. It has no effect on `Usage` and `Other`.
+    #[must_use]
+    pub fn note(mut self, text: impl Into<String>) -> Self {
+        let text = text.into();
+        match &mut self {
+            CommandError::Findings(findings) => findings.iter_mut().for_each(|finding| finding.notes.push(text.clone())),
+            CommandError::HistoryMismatch(divergences) => {
+                divergences.iter_mut().for_each(|divergence| divergence.finding.notes.push(text.clone()));
+            }
+            CommandError::Run { finding, .. } | CommandError::StoredSql(finding) => finding.notes.push(text),
+            CommandError::Several(_) | CommandError::Usage { .. } | CommandError::Other { .. } => {}
+        }
         self
+    }
+
+    /// The errors of several services as one; `Ok` if there is none.
+    ///
+    /// # Errors
+    /// If there is one.
+    pub fn all(mut errors: Vec<CommandError>) -> Result<(), CommandError> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(CommandError::Several(errors)),
+        }
     }
 
     /// The error as findings, which is how it is printed.
@@ -82,9 +112,10 @@ impl CommandError {
         let of_divergence = |divergence: &Divergence| divergence.finding.clone();
         match self {
             CommandError::Findings(findings) => findings.clone(),
+            CommandError::Several(errors) => errors.iter().flat_map(CommandError::findings).collect(),
             CommandError::StoredSql(finding) => vec![(**finding).clone()],
             CommandError::HistoryMismatch(divergences) => {
-                let message = "no migration was run: the migration files and the database history do not match";
+                let message = format!("no migration was run: {}", divergence::summarize(divergences));
                 let mismatch = Finding::error(&codes::HISTORY_MISMATCH, message);
                 divergences.iter().map(of_divergence).chain([mismatch]).collect()
             }
@@ -103,6 +134,7 @@ impl CommandError {
     pub fn exit(&self) -> Exit {
         match self {
             CommandError::Findings(_) => Exit::Findings,
+            CommandError::Several(errors) => errors.first().map_or(Exit::Failed, CommandError::exit),
             CommandError::HistoryMismatch(_) | CommandError::StoredSql(_) => Exit::HistoryMismatch,
             CommandError::Usage { .. } => Exit::Usage,
             CommandError::Other { .. } => Exit::Failed,

@@ -9,6 +9,7 @@ pub mod commands;
 mod edits;
 pub mod exit;
 pub mod failure;
+mod joint_plan;
 pub mod output;
 mod progress;
 mod revert;

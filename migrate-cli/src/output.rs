@@ -91,6 +91,12 @@ impl Output {
         Output { audience, verbosity, write_failed: Arc::default() }
     }
 
+    /// The same output, which prints only errors.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        Output { verbosity: Verbosity::Quiet, ..self.clone() }
+    }
+
     /// Whether writing to stdout failed, so that the command must not exit with 0.
     pub fn write_failed(&self) -> bool {
         self.write_failed.load(Ordering::Relaxed)

@@ -27,6 +27,10 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
                     &format!("for the migration lock of `{service}`, held by {holder}"),
                 );
             }
+            Event::WaitingFor { title, requirement, .. } => {
+                let bar = bar.as_deref().and_then(Option::as_ref);
+                lines.print(bar, "Waiting", &format!("for {requirement}, which {prefix}{title} requires"));
+            }
             Event::Planned { steps, .. } => {
                 if let Some(mut bar) = bar {
                     *bar = Some(progress_bar(*steps));
@@ -39,11 +43,9 @@ pub fn observer(output: &Output, service: &str, show_service: bool) -> impl Fn(&
             }
             Event::Blocked { title, blockers, tries, pause, .. } => {
                 let bar = bar.as_deref().and_then(Option::as_ref);
-                let retry = format!(
-                    "{prefix}{title} timed out waiting for a lock; retrying in {} (attempt {} of 10)",
-                    duration::show(*pause),
-                    tries + 1
-                );
+                let (pause, attempt) = (duration::show(*pause), tries + 1);
+                let retry =
+                    format!("{prefix}{title} timed out waiting for a lock; retrying in {pause} (attempt {attempt} of 10)");
                 lines.print(bar, "Blocked", &retry);
                 for blocker in *blockers {
                     lines.print(bar, "by", &blocker.to_string());

@@ -2,12 +2,14 @@
 
 use crate::command::Context;
 use crate::failure::CommandError;
+use crate::joint_plan;
+use crate::run::{Dependents, Needs, RunArguments};
 use crate::service::Service;
 use crate::stored_scripts::{self, StoredScript};
 use crate::words::count_migrations;
 use clap::Args;
 use migrate_model::finding::Finding;
-use migrate_runtime::{Migrator, Target};
+use migrate_runtime::{Direction, Migrator, Target};
 
 /// Rejects a revert if one of its down migrations contains an error.
 ///
@@ -32,6 +34,23 @@ pub struct RevertArguments {
     /// Run down migrations that only the history contains, without a separate confirmation of their SQL. Every user who can write to the table `migration_records` could have changed this SQL
     #[arg(long)]
     pub stored: bool,
+    /// Also revert a migration that an applied migration of another service requires
+    #[arg(long)]
+    pub force: bool,
+}
+
+impl RevertArguments {
+    /// The options of a run that reverts.
+    pub fn of_run(&self, arguments: &RunArguments) -> RunArguments {
+        let dependents = if self.force { Dependents::Disregarded } else { Dependents::Protected };
+        RunArguments { dependents, ..arguments.clone() }
+    }
+
+    /// What the plan of a revert has to know.
+    pub fn needs(&self) -> Needs {
+        let dependents = if self.force { Dependents::Disregarded } else { Dependents::Protected };
+        Needs { direction: Direction::Down, dependents }
+    }
 }
 
 /// Asks for confirmation of a revert: names the migrations, and shows the SQL that only the history contains. Returns that SQL, or
@@ -46,15 +65,20 @@ pub async fn confirm_revert(
     context: &Context<'_>,
 ) -> Result<Option<Vec<StoredScript>>, CommandError> {
     let (mut titles, mut stored) = (Vec::new(), Vec::new());
+    let needs = arguments.needs();
+    let mut statuses = Vec::new();
     for service in services {
-        let status = Migrator::new(service.set.clone()).status(&service.url).await?;
+        statuses.push(needs.migrator(service).status_for(&service.url, needs.direction).await?);
+    }
+    joint_plan::assume_others(services, &mut statuses, &vec![target.clone(); services.len()])?;
+    for (service, status) in services.iter().zip(&statuses) {
         let plan = status.plan(target)?;
         if !plan.is_clear() || status.refusal().is_some() {
             // The run reports why it is rejected.
             return Ok(Some(Vec::new()));
         }
         titles.extend(plan.steps.iter().map(|step| step.title.clone()));
-        stored.extend(stored_scripts::of_plan(service, &status, &plan).await?);
+        stored.extend(stored_scripts::of_plan(service, status, &plan).await?);
     }
     let migrations = match titles.as_slice() {
         [] => return Ok(Some(stored)),

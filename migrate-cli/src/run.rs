@@ -4,6 +4,7 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::joint_plan::{self, AppliedThere, JointPlan, Missing};
 use crate::output::{self, Output};
 use crate::progress;
 use crate::server_notices;
@@ -21,14 +22,14 @@ use migrate_model::place::Place;
 use migrate_model::script::EMPTY_FILE;
 use migrate_model::statement::{self, Reading};
 use migrate_runtime::{
-    DatabaseUrl, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, Plan, RunReport, StatusReport, Step,
+    DatabaseUrl, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, RunReport, StatusReport, Step,
     StopSignal, Target, TransactionMode, Version,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// Options of all commands that run migrations.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArguments {
     /// Print the SQL that would run, without running it
     #[arg(long)]
@@ -45,18 +46,29 @@ pub struct RunArguments {
     /// Limit the run time of each migration [default: `timeout` in `migrate.toml`, else 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub timeout: Option<Duration>,
+    /// What becomes of a migration that another service requires.
+    #[arg(skip)]
+    pub dependents: Dependents,
 }
 
 impl Default for RunArguments {
     fn default() -> Self {
-        RunArguments { dry_run: false, lock_wait: Duration::from_secs(600), lock: None, lock_timeout: None, timeout: None }
+        RunArguments {
+            dry_run: false,
+            lock_wait: Duration::from_secs(600),
+            lock: None,
+            lock_timeout: None,
+            timeout: None,
+            dependents: Dependents::Protected,
+        }
     }
 }
 
 impl RunArguments {
     /// The migrator of a service with these options.
     pub fn migrator(&self, service: &Service, stop: &StopSignal, output: &Output) -> Migrator {
-        let mut migrator = Migrator::new(service.set.clone()).stop(stop).lock_wait(self.lock_wait).on_event(progress::observer(
+        let needs = Needs { direction: Direction::Up, dependents: self.dependents };
+        let mut migrator = needs.migrator(service).stop(stop).lock_wait(self.lock_wait).on_event(progress::observer(
             output,
             &service.name,
             service.show_name,
@@ -74,47 +86,161 @@ impl RunArguments {
     }
 }
 
-/// Runs the targets of each service one after another, and reports what was done. The first failure ends the run. No other script of
-/// the history runs than those of `stored`.
+/// Targets that one service is brought to, one after another.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The position of the service.
+    pub service: usize,
+    /// What it is brought to.
+    pub targets: Vec<Target>,
+}
+
+/// What was done for one service so far.
+#[derive(Debug, Default)]
+struct ServiceReport {
+    report: RunReport,
+    took: Duration,
+    /// The messages of the server, as JSON.
+    notices: Vec<Value>,
+    omitted_notices: usize,
+}
+
+/// Runs services in an order, and reports what was done. The first failure ends the run. No other script of the history runs than
+/// those of `stored`. `elsewhere` has what services, these and others, had applied before.
 ///
 /// # Errors
 /// If a migration fails, or its files do not match the history.
-pub async fn run_targets(
+pub async fn run_in_order(
     services: &[Service],
-    targets: &[Vec<Target>],
+    elsewhere: &[AppliedThere],
+    runs: &[Run],
+    arguments: &RunArguments,
+    stored: &[StoredScript],
+    context: &Context<'_>,
+) -> Result<Exit, CommandError> {
+    let stop = signals::listen(context.output);
+    let mut reports: Vec<Option<ServiceReport>> = services.iter().map(|_| None).collect();
+    for (at, run) in runs.iter().enumerate() {
+        let service = &services[run.service];
+        let of_service = stored.iter().filter(|script| script.service == service.name);
+        let migrator = arguments.migrator(service, &stop, context.output);
+        let migrator = migrator.only_stored_scripts(of_service.map(|script| (script.key.clone(), script.sql.clone())));
+        let migrator = with_other_databases(migrator, run.service, services, elsewhere, &reports);
+        let report = reports[run.service].get_or_insert_default();
+        match apply(service, &run.targets, &migrator, report, context).await {
+            Ok(()) if runs[at + 1..].iter().any(|later| later.service == run.service) => {}
+            Ok(()) => finish(service, report, context),
+            // The one JSON document must also contain the completed work.
+            Err(error) if context.output.is_json() && reports.iter().flatten().any(|report| !report.report.done.is_empty()) => {
+                let error = error.of(service);
+                let mut document = output::error_document(&error.findings());
+                reports.iter_mut().for_each(|report| {
+                    // Its run has not ended, and has done nothing.
+                    report.take_if(|report| report.report.done.is_empty() && report.took.is_zero());
+                });
+                document["services"] = documents(services, &reports, runs).into();
+                context.output.json(&document);
+                return Ok(error.exit());
+            }
+            Err(error) => return Err(not_reached(error.of(service), services, &runs[at..])),
+        }
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": documents(services, &reports, runs) }));
+    }
+    Ok(Exit::Done)
+}
+
+/// Adds the services that a failed run did not come to.
+fn not_reached(error: CommandError, services: &[Service], rest: &[Run]) -> CommandError {
+    let (failed, later) = match rest.split_first() {
+        Some((failed, later)) => (failed.service, later),
+        None => return error,
+    };
+    let mut names: Vec<String> = Vec::new();
+    for run in later.iter().filter(|run| run.service != failed) {
+        let name = format!("`{}`", services[run.service].name);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    if names.is_empty() { error } else { error.note(format!("not reached: {}", names.join(", "))) }
+}
+
+/// Tells a run what the services of other databases have applied, for `requires`.
+fn with_other_databases(
+    mut migrator: Migrator,
+    at: usize,
+    services: &[Service],
+    elsewhere: &[AppliedThere],
+    reports: &[Option<ServiceReport>],
+) -> Migrator {
+    let place = services[at].history_place();
+    for other in elsewhere.iter().filter(|other| other.place != place) {
+        migrator = migrator.applied_elsewhere(&other.service, other.keys.iter().cloned());
+    }
+    for (service, report) in services.iter().zip(reports).filter(|(service, _)| service.history_place() != place) {
+        let done = report.iter().flat_map(|report| &report.report.done);
+        let done: Vec<MigrationKey> = done.filter(|done| done.direction == Direction::Up).map(|done| done.key.clone()).collect();
+        migrator = if done.is_empty() { migrator } else { migrator.applied_elsewhere(&service.name, done) };
+    }
+    migrator
+}
+
+/// What is known of the services of a run before it.
+#[derive(Debug)]
+pub struct Known {
+    /// The state of each service.
+    pub statuses: Vec<StatusReport>,
+    /// What other services have applied.
+    pub elsewhere: Vec<AppliedThere>,
+}
+
+/// Plans all services, then brings each to its target, in an order in which every migration finds what it requires; or only shows
+/// what would run. One service alone plans under its lock.
+///
+/// # Errors
+/// If a plan is not possible, a migration fails, or its files do not match the history.
+pub async fn run_jointly(
+    services: &[Service],
+    targets: &[Target],
     arguments: &RunArguments,
     stored: &[StoredScript],
     context: &Context<'_>,
 ) -> Result<Exit, CommandError> {
     refuse_empty_drafts(services, targets)?;
-    let mut done = Vec::new();
-    let mut planned = AssumedApplied::default();
-    let stop = if arguments.dry_run { StopSignal::new() } else { signals::listen(context.output) };
-    for (service, targets) in services.iter().zip(targets) {
-        let outcome = if arguments.dry_run {
-            dry_run(service, targets, &mut planned, context).await
-        } else {
-            let of_service = stored.iter().filter(|script| script.service == service.name);
-            let migrator = arguments.migrator(service, &stop, context.output);
-            let migrator = migrator.only_stored_scripts(of_service.map(|script| (script.key.clone(), script.sql.clone())));
-            apply(service, targets, &migrator, context).await
-        };
-        match outcome.map_err(|error| error.of(service)) {
-            Ok(report) => done.push(report),
-            // The one JSON document must also contain the completed work.
-            Err(error) if context.output.is_json() && !done.is_empty() => {
-                let mut document = output::error_document(&error.findings());
-                document["services"] = done.into();
-                context.output.json(&document);
-                return Ok(error.exit());
-            }
-            Err(error) => return Err(error),
-        }
+    if services.len() == 1 && !arguments.dry_run {
+        let run = Run { service: 0, targets: targets.to_vec() };
+        return run_in_order(services, &[], &[run], arguments, stored, context).await;
     }
-    if context.output.is_json() {
-        context.output.json(&json!({ "services": done }));
+    let needs = Needs { direction: targets.first().map_or(Direction::Up, Target::direction), dependents: arguments.dependents };
+    let statuses = joint_plan::statuses(services, needs, context.output).await?;
+    let known = Known { statuses, elsewhere: Vec::new() };
+    run_planned(services, known, targets, arguments, stored, context).await
+}
+
+/// The same with states of the services that are known.
+///
+/// # Errors
+/// As [`run_jointly`].
+pub async fn run_planned(
+    services: &[Service],
+    mut known: Known,
+    targets: &[Target],
+    arguments: &RunArguments,
+    stored: &[StoredScript],
+    context: &Context<'_>,
+) -> Result<Exit, CommandError> {
+    joint_plan::assume_others(services, &mut known.statuses, targets)?;
+    let statuses = &known.statuses;
+    let joint = JointPlan::of(services, statuses, targets)?;
+    let waits = !arguments.dry_run && !arguments.lock_wait.is_zero();
+    joint.require_clear(services, statuses, if waits { Missing::Awaited } else { Missing::Rejected })?;
+    if arguments.dry_run {
+        return dry_run(services, statuses, &joint, context).await;
     }
-    Ok(Exit::Done)
+    known.elsewhere.extend(AppliedThere::of(services, statuses));
+    run_in_order(services, &known.elsewhere, &joint.runs(), arguments, stored, context).await
 }
 
 /// Reports that there is nothing to do, if exactly the migrations of all services are applied, without parsing them. False if that
@@ -131,9 +257,9 @@ pub async fn run_if_current(context: &Context<'_>) -> Result<bool, CommandError>
             Ok(false) | Err(_) => return Ok(false),
         }
     }
-    let nothing = RunReport::default();
+    let nothing = ServiceReport::default();
     let report = |service: &SummarizedService| {
-        print_completed(&service.settings.service, &nothing, Duration::ZERO, context.output);
+        print_completed(&service.settings.service, &nothing.report, Duration::ZERO, context.output);
         report_json(&service.settings.service, &service.url, &nothing)
     };
     let done: Vec<Value> = services.iter().map(report).collect();
@@ -143,14 +269,46 @@ pub async fn run_if_current(context: &Context<'_>) -> Result<bool, CommandError>
     Ok(true)
 }
 
+/// What a plan has to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Needs {
+    /// Whether it is to apply or to revert.
+    pub direction: Direction,
+    /// Whether it reverts what other services require.
+    pub dependents: Dependents,
+}
+
+/// What becomes of a migration that an applied one of another service requires.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Dependents {
+    /// It is not reverted.
+    #[default]
+    Protected,
+    /// It is reverted all the same.
+    Disregarded,
+}
+
+impl Needs {
+    /// A plan in a direction, which reverts nothing that another service requires.
+    pub fn of(direction: Direction) -> Self {
+        Needs { direction, dependents: Dependents::Protected }
+    }
+
+    /// A migrator that plans so.
+    pub fn migrator(self, service: &Service) -> Migrator {
+        let migrator = Migrator::new(service.set.clone());
+        if self.dependents == Dependents::Disregarded { migrator.revert_what_others_require() } else { migrator }
+    }
+}
+
 /// The status of a service. If its SQLite file does not exist yet, this is the status of an empty database, because `up`
 /// creates the file.
 ///
 /// # Errors
 /// If the database cannot be reached, or its history cannot be read.
-pub async fn status_of(service: &Service, output: &Output) -> Result<StatusReport, CommandError> {
-    let migrator = Migrator::new(service.set.clone());
-    match migrator.status(&service.url).await {
+pub async fn status_of(service: &Service, needs: Needs, output: &Output) -> Result<StatusReport, CommandError> {
+    let migrator = needs.migrator(service);
+    match migrator.status_for(&service.url, needs.direction).await {
         Err(error) if error.kind() == ErrorKind::NoDatabase => {
             output.message(format!("{} yet: `cargo migrate up` creates it", error.message()));
             let empty: DatabaseUrl = "sqlite::memory:".parse()?;
@@ -160,37 +318,16 @@ pub async fn status_of(service: &Service, output: &Output) -> Result<StatusRepor
     }
 }
 
-/// The migrations that a plan applies for earlier services, for `requires` in later services.
-#[derive(Debug, Default)]
-pub struct AssumedApplied {
-    services: Vec<(String, Vec<MigrationKey>)>,
-}
-
-impl AssumedApplied {
-    /// Treats the collected migrations as applied.
-    pub fn assume(&self, status: &mut StatusReport) {
-        self.services.iter().for_each(|(service, keys)| status.assume_applied(service, keys));
-    }
-
-    /// Adds the migrations that a plan applies.
-    pub fn add(&mut self, service: &str, plan: &Plan<'_>) {
-        let applied = plan.steps.iter().filter(|step| step.direction == Direction::Up);
-        self.services.push((service.to_owned(), applied.map(|step| step.key.clone()).collect()));
-    }
-}
-
 /// Rejects drafts without a statement among the migrations to apply: an empty file would be recorded as applied.
 ///
 /// # Errors
 /// If there is such a draft.
-pub fn refuse_empty_drafts(services: &[Service], targets: &[Vec<Target>]) -> Result<(), CommandError> {
+pub fn refuse_empty_drafts(services: &[Service], targets: &[Target]) -> Result<(), CommandError> {
     let mut errors = Vec::new();
-    for (service, targets) in services.iter().zip(targets) {
-        let reaches = |version: &Version| {
-            targets.iter().any(|target| match target {
-                Target::UpTo(last) => version <= last,
-                target => target.direction() == Direction::Up,
-            })
+    for (service, target) in services.iter().zip(targets) {
+        let reaches = |version: &Version| match target {
+            Target::UpTo(last) => version <= last,
+            target => target.direction() == Direction::Up,
         };
         let scripts = service.set.iter().filter(|migration| reaches(&migration.version)).map(|migration| &migration.up);
         let empty = scripts.filter(|up| up.statements.is_empty() && service.drafts.iter().any(|draft| **draft == *up.file));
@@ -204,33 +341,58 @@ pub fn refuse_empty_drafts(services: &[Service], targets: &[Vec<Target>]) -> Res
     if errors.is_empty() { Ok(()) } else { Err(CommandError::Findings(errors)) }
 }
 
-async fn apply(service: &Service, targets: &[Target], migrator: &Migrator, context: &Context<'_>) -> Result<Value, CommandError> {
+async fn apply(
+    service: &Service,
+    targets: &[Target],
+    migrator: &Migrator,
+    so_far: &mut ServiceReport,
+    context: &Context<'_>,
+) -> Result<(), CommandError> {
     let started = Instant::now();
-    let mut report = RunReport::default();
     for target in targets {
         let part = migrator.run_to(&service.url, target).await;
         progress::print_notices(context.output, &service.name, service.show_name);
-        let part = part.map_err(|error| report.add_to(error))?;
-        report.done.extend(part.done);
-        report.warnings = part.warnings;
+        let part = part.map_err(|error| so_far.report.add_to(error))?;
+        so_far.report.done.extend(part.done);
+        so_far.report.warnings = part.warnings;
     }
+    so_far.took += started.elapsed();
+    let (notices, omitted) = server_notices::take();
+    so_far.notices.extend(notices.iter().map(views::notice));
+    so_far.omitted_notices += omitted;
+    Ok(())
+}
+
+/// Reports what was done for a service, after the last of its runs.
+fn finish(service: &Service, done: &mut ServiceReport, context: &Context<'_>) {
+    let report = &mut done.report;
     // What this run has reverted is no longer ahead.
     let is_reverted = |key: &MigrationKey| report.done.iter().any(|done| done.direction == Direction::Down && done.key == *key);
     report.warnings.retain(|warning| warning.finding.code != &AHEAD || !is_reverted(&warning.key));
     print_warnings(&report.warnings, context.output);
-    print_completed(&service.name, &report, started.elapsed(), context.output);
-    Ok(report_json(&service.name, &service.url, &report))
+    print_completed(&service.name, report, done.took, context.output);
 }
 
-fn report_json(service: &str, url: &DatabaseUrl, report: &RunReport) -> Value {
-    let (notices, omitted) = server_notices::take();
+/// The services that had a turn, in the order of their first turns, as JSON.
+fn documents(services: &[Service], reports: &[Option<ServiceReport>], runs: &[Run]) -> Vec<Value> {
+    let mut order: Vec<usize> = Vec::new();
+    runs.iter().map(|run| run.service).for_each(|service| {
+        if !order.contains(&service) {
+            order.push(service);
+        }
+    });
+    let document = |at: usize| Some(report_json(&services[at].name, &services[at].url, reports[at].as_ref()?));
+    order.into_iter().filter_map(document).collect()
+}
+
+fn report_json(service: &str, url: &DatabaseUrl, done: &ServiceReport) -> Value {
     json!({
         "service": service,
         "database": url.to_string(),
-        "done": report.done.iter().map(views::completed).collect::<Vec<_>>(),
-        "warnings": views::divergences(&report.warnings),
-        "notices": notices.iter().map(views::notice).collect::<Vec<_>>(),
-        "omitted_notices": omitted,
+        "done": done.report.done.iter().map(views::completed).collect::<Vec<_>>(),
+        "warnings": views::divergences(&done.report.warnings),
+        "notices": done.notices,
+        "omitted_notices": done.omitted_notices,
     })
 }
 
@@ -268,52 +430,52 @@ fn print_completed(service: &str, report: &RunReport, took: Duration, output: &O
 
 /// Prints what would run: the SQL to stdout, everything else to stderr.
 async fn dry_run(
-    service: &Service,
-    targets: &[Target],
-    planned: &mut AssumedApplied,
+    services: &[Service],
+    statuses: &[StatusReport],
+    joint: &JointPlan<'_>,
     context: &Context<'_>,
-) -> Result<Value, CommandError> {
-    let mut status = status_of(service, context.output).await?;
-    if let Some(refusal) = status.refusal() {
-        return Err(refusal.into());
-    }
-    planned.assume(&mut status);
-    let mut steps = Vec::new();
-    let mut warnings = Vec::new();
-    for target in targets {
-        let plan = status.plan(target)?;
-        if !plan.is_clear() {
-            return Err(CommandError::HistoryMismatch(plan.errors().cloned().collect()));
-        }
+) -> Result<Exit, CommandError> {
+    let mut views: Vec<Vec<Value>> = services.iter().map(|_| Vec::new()).collect();
+    let mut modes = Vec::new();
+    for ((service, status), plan) in services.iter().zip(statuses).zip(&joint.plans) {
         print_warnings(&plan.divergences, context.output);
-        warnings.extend(plan.divergences.iter().cloned());
-        planned.add(&service.name, &plan);
         if plan.steps.iter().any(|step| step.file_script().is_none())
             && let Some(doubt) = status.writers().doubt()
         {
             context.output.message(format!("{STORED_NOT_CONFIRMED}: {doubt}"));
         }
-        let modes = Migrator::new(service.set.clone()).transaction_modes(&service.url, &plan).await?;
-        for (step, mode) in plan.steps.iter().zip(modes) {
-            let execution = execution(step, mode);
+        modes.push(Migrator::new(service.set.clone()).transaction_modes(&service.url, plan).await?);
+    }
+    for part in &joint.parts {
+        let (service, plan) = (&services[part.service], &joint.plans[part.service]);
+        for (step, mode) in plan.steps[part.steps.clone()].iter().zip(&modes[part.service][part.steps.clone()]) {
+            let execution = execution(step, *mode);
             let sql = pending_sql(service, step).await?;
             if !context.output.is_json() {
-                let head = format!("-- {} `{}`, {execution}", verb(step.direction), step.title);
+                let of_service = if service.show_name { format!("{}: ", service.name) } else { String::new() };
+                let head = format!("-- {} {of_service}`{}`, {execution}", verb(step.direction), step.title);
                 context.output.data(format!("{head}\n{}\n", sql.trim_end()));
             }
             let mut view = views::step(step, &execution);
             view["sql"] = Value::String(sql);
-            steps.push(view);
+            views[part.service].push(view);
         }
     }
-    let count = count_migrations(steps.len());
-    context.output.status("Dry run", &format!("`{}`: {count} would run; nothing was changed", service.name));
-    Ok(json!({
-        "service": service.name,
-        "database": service.url.to_string(),
-        "would_do": steps,
-        "warnings": views::divergences(&warnings),
-    }))
+    let mut documents = Vec::new();
+    for ((service, plan), steps) in services.iter().zip(&joint.plans).zip(views) {
+        let count = count_migrations(steps.len());
+        context.output.status("Dry run", &format!("`{}`: {count} would run; nothing was changed", service.name));
+        documents.push(json!({
+            "service": service.name,
+            "database": service.url.to_string(),
+            "would_do": steps,
+            "warnings": views::divergences(&plan.divergences),
+        }));
+    }
+    if context.output.is_json() {
+        context.output.json(&json!({ "services": documents }));
+    }
+    Ok(Exit::Done)
 }
 
 /// How the script of a step runs, in words.

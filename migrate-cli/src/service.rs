@@ -47,6 +47,12 @@ impl Service {
 }
 
 impl Service {
+    /// Where its history is: services with the same place see what the others have applied.
+    pub fn history_place(&self) -> String {
+        let tables = &self.set.settings().run.history;
+        format!("{} {:?} {}", self.url.place(), tables.schema, tables.records)
+    }
+
     /// A finding whose place is shown as the user knows it.
     #[must_use]
     pub fn located(&self, mut finding: Finding) -> Finding {
@@ -80,6 +86,22 @@ pub trait ServiceSource {
     /// nothing to do if exactly these migrations are applied.
     fn summarized(&self) -> Option<Vec<SummarizedService>> {
         None
+    }
+
+    /// Services that are not selected, and that migrations of these services or of each other require. Empty if none is known.
+    ///
+    /// # Errors
+    /// If such a service has no database URL, or if its files contain errors.
+    fn required_services(&self, _services: &[Service]) -> Result<Vec<Service>, CommandError> {
+        Ok(Vec::new())
+    }
+
+    /// The names of the selected services, without reading their migrations; empty if only a database is known.
+    ///
+    /// # Errors
+    /// If the selection is not valid.
+    fn names(&self) -> Result<Vec<String>, CommandError> {
+        Ok(self.services()?.into_iter().map(|service| service.name).collect())
     }
 
     /// The databases of the selected services, without reading their migrations.

@@ -2,8 +2,8 @@
 
 use crate::code::Code;
 use crate::{
-    client_command, client_encoding, directives, divergence, enum_value, execution, finding_list, neighbors, read_only, script,
-    set_builder, statement,
+    client_command, client_encoding, directives, divergence, enum_value, execution, finding_list, neighbors, read_only,
+    requirements, script, set_builder, statement,
 };
 
 /// All of them, by name.
@@ -37,9 +37,11 @@ pub static ALL: &[&Code] = &[
     &divergence::REQUIRES,
     &client_command::SQL_AFTER_COPY,
     &client_command::STATEMENT_BREAKPOINT,
+    &divergence::STILL_REQUIRED,
     &finding_list::TOO_MANY_FINDINGS,
     &execution::UNBALANCED_TRANSACTION,
     &statement::UNKNOWN_QUOTING,
+    &requirements::UNRESOLVED_REQUIREMENT,
     &directives::UNSUPPORTED_DIRECTIVE,
     &statement::UNTERMINATED,
 ];

@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::finding::{Finding, Level};
 use crate::key::MigrationKey;
+use std::collections::BTreeSet;
 
 /// One mismatch. An error aborts the run before its first step; a warning is only reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,24 @@ impl Divergence {
     /// Whether it stops the plan.
     pub fn is_error(&self) -> bool {
         self.finding.is_error()
+    }
+}
+
+/// Why nothing runs, in words, because of these divergences: what other services have or have not applied, or else the files and the
+/// history.
+pub fn summarize<'d>(divergences: impl IntoIterator<Item = &'d Divergence>) -> &'static str {
+    let codes: BTreeSet<&str> = divergences
+        .into_iter()
+        .filter(|divergence| divergence.is_error())
+        .map(|divergence| divergence.finding.code.name)
+        .collect();
+    let is_only = |code: &Code| codes.len() == 1 && codes.contains(code.name);
+    if is_only(&REQUIRES) {
+        "a required migration is not applied"
+    } else if is_only(&STILL_REQUIRED) {
+        "other services still require what would be reverted"
+    } else {
+        "the migration files and the database history do not match"
     }
 }
 
@@ -100,8 +119,14 @@ pub static NO_DOWN_MIGRATION: Code = Code::new(
      backup.",
 );
 
+/// A migration that is to be reverted is required by another service.
+pub static STILL_REQUIRED: Code = Code::new(
+    "still-required",
+    "A migration is to be reverted, but a migration of another service that is applied in the same database requires it with `-- migrate: requires SERVICE:VERSION`. What each applied migration requires is read from the history, so this is also found by a checkout or an application that does not contain the files of the other service. Revert the migration of the other service first. If the schema of the other service does not need the required migration any more, use `cargo migrate down --force`.",
+);
+
 /// A required migration is not applied.
 pub static REQUIRES: Code = Code::new(
     "requires",
-    "A migration requires another one with `-- migrate: requires ...`, and the required migration is not applied. If the directive names a service (`billing:003`), the required migration must be applied in the history of that service in the same database; otherwise, in the history of this service. Apply the required migration first.",
+    "A migration requires another one with `-- migrate: requires ...`, and the required migration is not applied. If the directive names a service (`billing:003`), the required migration must be applied in the history of that service in the same database; otherwise, in the history of this service. A run waits for another process to apply a migration of another service, at most as long as for the lock. Apply the required migration first, or run both services together. As a warning, or as an error of `verify`, the code means that the migration is applied, but the required migration was reverted since.",
 );

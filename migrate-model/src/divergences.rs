@@ -10,7 +10,7 @@ use crate::finding::Level;
 use crate::history::{Record, RecordState};
 use crate::key::MigrationKey;
 use crate::migration_set::MigrationSet;
-use crate::plan::Step;
+use crate::plan::{Dependent, Step};
 use crate::policy::{OutOfOrder, Policy};
 use crate::resumption::{self, NextStatement, Obstacle, next_statement};
 use crate::script::Script;
@@ -95,6 +95,9 @@ impl Divergence {
     /// where a run would tolerate it.
     pub fn for_verify(mut self, policy: Policy) -> Self {
         if self.finding.code == &codes::MISSING_FILE && policy.out_of_order == OutOfOrder::Error {
+            self.finding.level = Level::Error;
+        }
+        if self.finding.code == &codes::REQUIRES {
             self.finding.level = Level::Error;
         }
         if self.finding.code == &codes::CHANGED_AFTER_APPLY {
@@ -351,11 +354,32 @@ pub fn no_down(row: &MigrationStatus<'_>, record: &Record) -> Divergence {
         .help("write its down migration, or restore a backup")
 }
 
+/// A migration that is reverted is required by one of another service.
+pub fn still_required(service: &str, title: &str, key: &MigrationKey, dependent: &Dependent) -> Divergence {
+    let Dependent { service: other, key: version, .. } = dependent;
+    let message = format!("`{title}` of `{service}` cannot be reverted, because {other}:{version} requires it and is applied");
+    Divergence::new(&codes::STILL_REQUIRED, Level::Error, key, message)
+        .help(format!("revert {other}:{version} first: `cargo migrate down -p {other}`"))
+        .help("or, if the schema of the other service does not need it any more, revert with `--force`")
+}
+
+/// What an applied migration requires is not applied any more.
+pub fn requirement_lost(service: &str, title: &str, key: &MigrationKey, requirement: &Requirement) -> Divergence {
+    let message = format!("`{title}` of `{service}` is applied, but {requirement}, which it requires, is not");
+    Divergence::new(&codes::REQUIRES, Level::Warning, key, message).help(match &requirement.service {
+        Some(other) => format!("apply it: `cargo migrate up -p {other} --to {}`", requirement.version),
+        None => "apply it".to_owned(),
+    })
+}
+
 /// A requirement is not applied.
 pub fn requirement_unmet(service: &str, title: &str, key: &MigrationKey, requirement: &Requirement) -> Divergence {
     let message = format!("`{title}` of `{service}` requires {requirement}, which is not applied");
     let help = match &requirement.service {
-        Some(service) => format!("apply the migrations of service `{service}` first"),
+        Some(other) if other != service => {
+            format!("apply it first: `cargo migrate up -p {other} --to {}`, or run both services together", requirement.version)
+        }
+        Some(_) => "apply the required migration first, or correct the directive".to_owned(),
         None => "apply the required migration first, or correct the directive".to_owned(),
     };
     Divergence::new(&codes::REQUIRES, Level::Error, key, message).help(help)

@@ -3,6 +3,7 @@
 //! It uses no clock, no connection and no file. If a divergence is an error, no step may run.
 
 use crate::comparison::{MigrationState, MigrationStatus, compare};
+use crate::directives::Requirement;
 use crate::divergence::{Divergence, OUT_OF_ORDER};
 use crate::divergences;
 use crate::history::{AppliedVersions, History, Record, RecordState};
@@ -24,6 +25,17 @@ pub struct Plan<'a> {
     pub steps: Vec<Step<'a>>,
     /// Mismatches between files and history.
     pub divergences: Vec<Divergence>,
+    /// What other services have not applied yet, and a step requires.
+    pub missing: Vec<MissingRequirement>,
+}
+
+/// A requirement of a step that another service has not applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingRequirement {
+    /// The position of the step in the plan.
+    pub step: usize,
+    /// What it requires; names the other service.
+    pub requirement: Requirement,
 }
 
 /// One migration to apply or revert.
@@ -94,6 +106,23 @@ impl Plan<'_> {
     pub fn is_clear(&self) -> bool {
         self.errors().next().is_none()
     }
+
+    /// How many steps can run before the first that requires something that another service has not applied yet. `None` if nothing
+    /// is missing, or if something else prevents the run.
+    pub fn steps_before_wait(&self) -> Option<usize> {
+        let first = self.missing.iter().map(|missing| missing.step).min()?;
+        // Each missing requirement is an error of its own.
+        (self.errors().count() == self.missing.len()).then_some(first)
+    }
+
+    /// The plan of the first steps alone.
+    #[must_use]
+    pub fn first_steps(mut self, count: usize) -> Self {
+        self.steps.truncate(count);
+        self.divergences.retain(|divergence| !divergence.is_error());
+        self.missing.clear();
+        self
+    }
 }
 
 /// The target is a version that neither the files nor the history contain.
@@ -113,8 +142,62 @@ impl fmt::Display for UnknownVersion {
 
 impl std::error::Error for UnknownVersion {}
 
-/// The histories of other services on the same database, for `requires`.
-pub type OtherHistories = HashMap<String, AppliedVersions>;
+/// What other services have applied, and what their migrations require, for `requires`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OtherHistories {
+    applied: HashMap<String, AppliedVersions>,
+    dependents: Vec<Dependent>,
+}
+
+/// A migration of another service that is applied and requires others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependent {
+    /// Its service.
+    pub service: String,
+    /// Its version.
+    pub key: MigrationKey,
+    /// What it requires.
+    pub requires: Vec<Requirement>,
+}
+
+impl OtherHistories {
+    /// Whether it is known what a service has applied.
+    pub fn contains(&self, service: &str) -> bool {
+        self.applied.contains_key(service)
+    }
+
+    /// Adds what a service has applied.
+    pub fn insert(&mut self, service: &str, applied: AppliedVersions) {
+        self.applied.insert(service.to_owned(), applied);
+    }
+
+    /// Adds migrations to those that a service has applied.
+    pub fn assume_applied<'k>(&mut self, service: &str, keys: impl IntoIterator<Item = &'k MigrationKey>) {
+        let applied = self.applied.entry(service.to_owned()).or_default();
+        keys.into_iter().for_each(|key| applied.assume_applied(key));
+    }
+
+    /// Adds migrations of other services that require others.
+    pub fn add_dependents(&mut self, dependents: impl IntoIterator<Item = Dependent>) {
+        self.dependents.extend(dependents);
+    }
+
+    /// Assumes that these migrations of a service are reverted before.
+    pub fn assume_reverted(&mut self, service: &str, keys: &[MigrationKey]) {
+        self.dependents.retain(|dependent| dependent.service != service || !keys.contains(&dependent.key));
+    }
+
+    fn is_applied(&self, service: &str, key: &MigrationKey) -> bool {
+        self.applied.get(service).is_some_and(|applied| applied.contains(key))
+    }
+
+    /// The migrations of other services that require one of this service.
+    fn dependents_of(&self, service: &str, key: &MigrationKey) -> impl Iterator<Item = &Dependent> {
+        let is_required =
+            move |requirement: &Requirement| requirement.service.as_deref() == Some(service) && *key == requirement.version;
+        self.dependents.iter().filter(move |dependent| dependent.requires.iter().any(is_required))
+    }
+}
 
 /// Compares files and history and plans the steps to the target.
 ///
@@ -144,8 +227,15 @@ pub fn plan<'a>(
         Direction::Up => up(&mut plan, &rows, target),
         Direction::Down => down(&mut plan, &rows, target),
     }
-    let unmet = unmet_requirements(&plan.steps, set.service(), history, others);
-    plan.divergences.extend(unmet);
+    check_requirements(&mut plan, set.service(), history, others);
+    let lost = rows.iter().flat_map(|row| lost_requirements(row, set.service(), others));
+    plan.divergences.extend(lost);
+    let required = plan.steps.iter().filter(|step| step.direction == Direction::Down).flat_map(|step| {
+        let dependents = others.dependents_of(set.service(), &step.key);
+        dependents.map(|dependent| divergences::still_required(set.service(), &step.title, &step.key, dependent))
+    });
+    let required: Vec<Divergence> = required.collect();
+    plan.divergences.extend(required);
     plan.divergences.extend(divergences::renumbered(&plan.steps, &rows, reading));
     if plan.steps.is_empty() && target.direction() == Direction::Up {
         // What another release applied does not prevent this one from starting when it has nothing to apply itself.
@@ -258,25 +348,40 @@ fn is_empty(row: &MigrationStatus<'_>) -> bool {
     row.migration().is_some_and(|migration| migration.up.statements.is_empty())
 }
 
-fn unmet_requirements(steps: &[Step<'_>], service: &str, history: &History, others: &OtherHistories) -> Vec<Divergence> {
+/// Adds what the steps require and is not applied before them.
+fn check_requirements(plan: &mut Plan<'_>, service: &str, history: &History, others: &OtherHistories) {
     let is_applied = |key: &MigrationKey| history.get(key).is_some_and(|record| record.state == RecordState::Applied);
-    let mut unmet = Vec::new();
     let mut before = BTreeSet::new();
-    for step in steps.iter().filter(|step| step.direction == Direction::Up) {
+    for (at, step) in plan.steps.iter().enumerate().filter(|(_, step)| step.direction == Direction::Up) {
         let requires = step.migration.map_or(&[][..], |migration| &migration.up.directives.requires);
         for requirement in requires {
             let key = MigrationKey::from(&requirement.version);
-            let is_met = match requirement.service.as_ref().filter(|required| *required != service) {
-                Some(required) => others.get(required).is_some_and(|applied| applied.contains(&key)),
+            let other = requirement.service.as_ref().filter(|required| *required != service);
+            let is_met = match other {
+                Some(required) => others.is_applied(required, &key),
                 None => is_applied(&key) || before.contains(&key),
             };
             if !is_met {
-                unmet.push(divergences::requirement_unmet(service, &step.title, &step.key, requirement));
+                plan.divergences.push(divergences::requirement_unmet(service, &step.title, &step.key, requirement));
+            }
+            if !is_met && other.is_some() {
+                plan.missing.push(MissingRequirement { step: at, requirement: requirement.clone() });
             }
         }
         before.insert(&step.key);
     }
-    unmet
+}
+
+/// What an applied migration requires of other services and is not applied any more.
+fn lost_requirements(row: &MigrationStatus<'_>, service: &str, others: &OtherHistories) -> Vec<Divergence> {
+    let is_applied = row.record().is_some_and(|record| record.state == RecordState::Applied);
+    let requires = row.migration().filter(|_| is_applied).map_or(&[][..], |migration| &migration.up.directives.requires);
+    let is_lost = |requirement: &&Requirement| {
+        let other = requirement.service.as_ref().filter(|required| *required != service);
+        other.is_some_and(|other| !others.is_applied(other, &MigrationKey::from(&requirement.version)))
+    };
+    let lost = requires.iter().filter(is_lost);
+    lost.map(|requirement| divergences::requirement_lost(service, &row.title(), &row.key(), requirement)).collect()
 }
 
 #[cfg(test)]
@@ -332,7 +437,7 @@ mod tests {
     /// `+1 -2 | out-of-order:3!`: the steps, and the divergences, of which errors have a `!`.
     fn shown(files: &[&str], applied: &[&str], target: &Target, late: OutOfOrder) -> String {
         let (set, history) = (set(files), history(applied));
-        let plan = match plan(&set, &history, &OtherHistories::new(), target, Policy { out_of_order: late }) {
+        let plan = match plan(&set, &history, &OtherHistories::default(), target, Policy { out_of_order: late }) {
             Ok(plan) => plan,
             Err(unknown) => return format!("unknown {}, near {:?}", unknown.version, unknown.nearest),
         };
@@ -407,13 +512,13 @@ mod tests {
             let applied: Vec<&str> = names.iter().enumerate().filter(|(at, _)| applied.contains(at)).map(|(_, name)| *name).collect();
             let (set, history) = (set(&names), history(&applied));
             let policy = Policy { out_of_order: OutOfOrder::Allow };
-            let up = plan(&set, &history, &OtherHistories::new(), &Target::Latest, policy).unwrap();
+            let up = plan(&set, &history, &OtherHistories::default(), &Target::Latest, policy).unwrap();
             prop_assert!(up.is_clear());
             prop_assert!(up.steps.windows(2).all(|pair| pair[0].key < pair[1].key));
             let mut all: Vec<Version> = up.steps.iter().map(|step| step.key.version().unwrap().clone()).chain(applied.iter().map(|name| version(name))).collect();
             all.sort();
             prop_assert_eq!(all, set.iter().map(|migration| migration.version.clone()).collect::<Vec<_>>());
-            let down = plan(&set, &history, &OtherHistories::new(), &Target::DownAll, policy).unwrap();
+            let down = plan(&set, &history, &OtherHistories::default(), &Target::DownAll, policy).unwrap();
             prop_assert_eq!(down.steps.len(), applied.len());
             prop_assert!(down.steps.windows(2).all(|pair| pair[0].key > pair[1].key));
         }

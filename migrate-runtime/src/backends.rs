@@ -137,6 +137,9 @@ pub trait Address: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Which database it is, independent of the user: host, port and name, or the file.
+    fn place(&self) -> String;
+
     /// Where the connection leads, if parameters of the URL override its host, port, user or database.
     fn destination(&self) -> Option<Destination> {
         None
@@ -154,6 +157,18 @@ pub struct Destination {
     pub socket_parameter: &'static str,
     /// The database; empty if the server chooses it.
     pub database: String,
+}
+
+impl Destination {
+    /// Which database it is, independent of the user. The names of this machine count as one.
+    pub fn place(&self) -> String {
+        let server = self.server.to_ascii_lowercase();
+        let server = match server.rsplit_once(':') {
+            Some(("localhost" | "127.0.0.1" | "[::1]", port)) => format!("localhost:{port}"),
+            _ => server,
+        };
+        format!("{server}/{}", self.database)
+    }
 }
 
 /// How a database is to be reached.

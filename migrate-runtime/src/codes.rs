@@ -52,6 +52,12 @@ pub static NEEDS_SESSION: Code = Code::new(
      or a URL, so that the run opens its own session.",
 );
 
+/// A database that others use is to be dropped.
+pub static SHARED_DATABASE: Code = Code::new(
+    "shared-database",
+    "`cargo migrate db drop` and `cargo migrate db reset` drop a whole database. In this database, services that are not selected, or other migration tools, have applied migrations, and their tables and data would be lost. Select all services that use the database, with `--workspace` or `-p NAME`, or confirm the loss with `--with-others`.",
+);
+
 /// A script drops the schema or the database of its history.
 pub static DROPS_HISTORY: Code = Code::new(
     "drops-history",
@@ -183,6 +189,7 @@ pub static ALL: &[&Code] = &[
     &MIGRATION_FAILED,
     &RECORDS_LOST,
     &SESSION_REJECTED,
+    &SHARED_DATABASE,
     &STOPPED,
     &STORED_SQL,
     &TIMED_OUT,

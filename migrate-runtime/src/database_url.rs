@@ -41,6 +41,12 @@ impl DatabaseUrl {
         self.entry.dialect
     }
 
+    /// Which database it is, independent of the user: its type, host, port and name, or the path of the file. Two URLs with different
+    /// users or parameters can have one place.
+    pub fn place(&self) -> String {
+        format!("{}://{}", self.dialect(), self.address.place())
+    }
+
     /// Whether it names a database in memory, which is gone with its connection.
     pub fn is_in_memory(&self) -> bool {
         self.address.is_in_memory()

@@ -6,16 +6,17 @@ use crate::backend::{Backend, ConnectionState, RenewedSession};
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::completeness::{self, Completeness};
+use crate::connection::TextRow;
 use crate::early_start::{EarlyStart, StartRecord};
 use crate::error::{Error, ErrorKind};
 use crate::event::{Event, SessionInfo};
 use crate::first_run::{self, RecordedHistory};
 use crate::history_changes;
 use crate::history_loss;
-use crate::history_sql::HistorySql;
+use crate::history_sql::{HistorySql, HistoryTable};
 use crate::recovery::{InterruptedMigration, inspect_interrupted};
 use crate::report::{CompletedMigration, RunReport};
-use crate::run_options::RunOptions;
+use crate::run_options::{Dependents, RunOptions};
 use crate::session;
 use crate::step::{StepError, StepOutcome, StepRunner, StepSession};
 use crate::stored_scripts;
@@ -23,14 +24,15 @@ use crate::summary::{self, Currency, Repetitions};
 use crate::trigger_catalog::{self, AbsentNames};
 use crate::trust::Purpose;
 use migrate_model::dialect::Dialect;
-use migrate_model::divergence::{Divergence, OUT_OF_ORDER};
+use migrate_model::directives::{self, Requirement};
+use migrate_model::divergence::{self, Divergence, OUT_OF_ORDER};
 use migrate_model::duration;
 use migrate_model::finding::Finding;
 use migrate_model::history::{AppliedVersions, History, Record, RecordState};
 use migrate_model::lock_settings::LockStrategy;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::place::Place;
-use migrate_model::plan::{OtherHistories, Plan, ScriptSource, Step, plan};
+use migrate_model::plan::{Dependent, OtherHistories, Plan, ScriptSource, Step, plan};
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
@@ -99,7 +101,7 @@ async fn nothing_to_do(
     if history.records().iter().any(is_started) && !is_running(backend).await {
         return Ok(None);
     }
-    let others = required_histories(backend, history_sql, set).await?;
+    let others = other_histories(backend, history_sql, set, target.direction(), options).await?;
     let plan = plan(set, &history, &others, target, options.policy(set)).map_err(unknown_version)?;
     // If exactly these migrations are applied, a summary that differs is wrong, and the lock is needed to write it again.
     let is_wrong = currency == Currency::Different && history.digest() == set.digest();
@@ -163,14 +165,44 @@ async fn with_lock(
         }
     }
     history_sql.set_purpose(Purpose::Writing);
-    if let Err(error) = acquire_lock(backend, history_sql, options).await {
-        let state = match state_after(&error) {
-            ConnectionState::Clean => ConnectionState::of(&backend.restore_original(history_sql).await),
-            ConnectionState::Unknown => ConnectionState::Unknown,
+    let mut report = RunReport::default();
+    let mut last_wait: Option<Wait> = None;
+    loop {
+        if let Err(error) = acquire_lock(backend, history_sql, options).await {
+            let state = match state_after(&error) {
+                ConnectionState::Clean => ConnectionState::of(&backend.restore_original(history_sql).await),
+                ConnectionState::Unknown => ConnectionState::Unknown,
+            };
+            return (Err(report.add_to(error)), state);
+        }
+        let outcome = plan_and_run(backend, history_sql, set, target, options, &mut report).await;
+        let wait = match outcome {
+            Ok(Some(wait)) => wait,
+            Ok(None) => return after_run(backend, history_sql, Ok(report)).await,
+            Err(error) => return after_run(backend, history_sql, Err(error)).await,
         };
-        return (Err(error), state);
+        // Others need not wait for a process that itself waits.
+        if let Err(error) = backend.unlock(history_sql).await {
+            return (Err(error.into_connection_error("the lock could not be released")), ConnectionState::Unknown);
+        }
+        if last_wait.as_ref().is_none_or(|last| (&last.title, &last.requirement) != (&wait.title, &wait.requirement)) {
+            options.emit(&Event::WaitingFor { title: &wait.title, requirement: &wait.requirement });
+        }
+        match wait_for_others(backend, history_sql, set, wait, options).await {
+            Ok(wait) => last_wait = Some(wait),
+            Err(error) => {
+                return (Err(report.add_to(error)), ConnectionState::of(&backend.restore_original(history_sql).await));
+            }
+        }
     }
-    let outcome = plan_and_run(backend, history_sql, set, target, options).await;
+}
+
+/// Ends a run that holds the lock.
+async fn after_run(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    outcome: Result<RunReport, Error>,
+) -> (Result<RunReport, Error>, ConnectionState) {
     if matches!(&outcome, Err(error) if state_after(error) == ConnectionState::Unknown) {
         return (outcome, ConnectionState::Unknown);
     }
@@ -189,6 +221,45 @@ async fn with_lock(
             );
             (Err(error), ConnectionState::Unknown)
         }
+    }
+}
+
+/// A step that cannot run before another service has applied a migration.
+#[derive(Debug)]
+struct Wait {
+    /// The step.
+    title: String,
+    /// What it requires.
+    requirement: Requirement,
+    /// What the other services have applied.
+    others: OtherHistories,
+    /// The error if they do not apply it.
+    error: Error,
+}
+
+/// Waits until other services have applied more, at most as long as for the lock.
+async fn wait_for_others(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+    wait: Wait,
+    options: &RunOptions,
+) -> Result<Wait, Error> {
+    let since = Instant::now();
+    let mut pause = Duration::from_millis(50);
+    loop {
+        let left = options.lock_wait.saturating_sub(since.elapsed());
+        if left.is_zero() {
+            let waited = format!("{} for another process to apply {}", duration::show(options.lock_wait), wait.requirement);
+            return Err(wait.error.note("waited", waited));
+        }
+        if tokio::time::timeout(pause.min(left), options.stop.requested()).await.is_ok() {
+            return Err(stopped(&format!("while waiting for {}, which `{}` requires", wait.requirement, wait.title)));
+        }
+        if other_histories(backend, history_sql, set, Direction::Up, options).await? != wait.others {
+            return Ok(wait);
+        }
+        pause = (pause * 3 / 2).min(Duration::from_secs(1));
     }
 }
 
@@ -267,42 +338,63 @@ pub async fn release_clean(mut backend: Box<dyn Backend + '_>, history_sql: &His
     backend.release(state).await;
 }
 
-/// What is applied of the other services that `requires` names.
-pub async fn required_histories(
+/// What a run has to know about other services: what is applied of those that `requires` names, and for a revert, what their
+/// migrations require.
+pub async fn other_histories(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     set: &MigrationSet,
+    direction: Direction,
+    options: &RunOptions,
 ) -> Result<OtherHistories, Error> {
-    let mut others = OtherHistories::new();
+    let mut others = options.elsewhere.clone();
     let requirements = set.iter().flat_map(|migration| &migration.up.directives.requires);
     for service in requirements.filter_map(|requirement| requirement.service.as_deref()) {
-        if !others.contains_key(service) {
+        if !others.contains(service) {
             let history = session::history(backend, history_sql, Some(service)).await?.unwrap_or_default();
-            others.insert(service.to_owned(), AppliedVersions::from(&history));
+            others.insert(service, AppliedVersions::from(&history));
         }
+    }
+    if direction == Direction::Down && options.dependents == Dependents::Protected {
+        others.add_dependents(dependents(backend, history_sql).await?);
     }
     Ok(others)
 }
 
+/// The migrations of other services that are applied, also in part, and require others.
+async fn dependents(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Vec<Dependent>, Error> {
+    let rows = session::read(backend, history_sql, &[HistoryTable::Records], &history_sql.select_dependents()).await;
+    let rows = rows.map_err(|error| error.into_history_error("cannot read the history"))?;
+    let dialect = backend.dialect();
+    let dependent = |row: TextRow| {
+        let mut columns = row.into_iter().flatten();
+        let (service, version, text) = (columns.next()?, columns.next()?, columns.next()?);
+        let (directives, _) = directives::read(&text, dialect, "");
+        let key = version.parse().ok()?;
+        (!directives.requires.is_empty()).then_some(Dependent { service, key, requires: directives.requires })
+    };
+    Ok(rows.into_iter().flatten().filter_map(dependent).collect())
+}
+
 /// An error for a plan that must not be carried out.
 pub fn history_mismatch(service: &str, divergences: Vec<Divergence>) -> Error {
-    let message = format!("no migration of `{service}` was run: the migration files and the database history do not match");
+    let message = format!("no migration of `{service}` was run: {}", divergence::summarize(&divergences));
     let mut blocking = divergences.iter().map(|divergence| &divergence.finding).filter(|finding| finding.is_error()).peekable();
     let is_order = blocking.peek().is_some() && blocking.all(|finding| *finding.code == OUT_OF_ORDER);
     let kind = if is_order { ErrorKind::OutOfOrder } else { ErrorKind::HistoryMismatch };
     Error::new(kind, &codes::HISTORY_MISMATCH, message).diverged(divergences)
 }
 
-/// Plans and runs until the target is reached. Only without a lock (SQLite) can another process write meanwhile; then the
-/// history is read and planned again.
+/// Plans and runs until the target is reached, or a step requires what another service has not applied yet. Only without a lock
+/// (SQLite) can another process write meanwhile; then the history is read and planned again.
 async fn plan_and_run(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     set: &MigrationSet,
     target: &Target,
     options: &RunOptions,
-) -> Result<RunReport, Error> {
-    let mut report = RunReport::default();
+    report: &mut RunReport,
+) -> Result<Option<Wait>, Error> {
     let mut repetitions = Repetitions::default();
     let mut last_written = History::default();
     loop {
@@ -311,20 +403,23 @@ async fn plan_and_run(
         if let Some(record) = set_back(&last_written, &history) {
             return Err(report.add_to(was_set_back(record)));
         }
-        let interrupted = inspect_interrupted(backend, history_sql, &history, set).await?;
-        if interrupted.iter().any(|migration| migration.recovered.is_some()) {
-            complete_tables(backend, history_sql, &recorded, &[]).await?;
-        }
-        for migration in &interrupted {
-            record_recovery(backend, history_sql, set, &mut history, migration).await?;
-        }
+        let interrupted = recover(backend, history_sql, set, &recorded, &mut history).await?;
         let snapshot = history.clone();
-        let others = required_histories(backend, history_sql, set).await?;
         let target = remaining(target, report.done.len());
-        let plan = plan(set, &snapshot, &others, &target, options.policy(set)).map_err(unknown_version)?;
-        if !plan.is_clear() {
-            let lost = lost_records(backend, history_sql, &recorded).await;
-            return Err(lost.unwrap_or_else(|| cannot_run(set, &plan, &interrupted)));
+        let others = other_histories(backend, history_sql, set, target.direction(), options).await?;
+        let mut plan = plan(set, &snapshot, &others, &target, options.policy(set)).map_err(unknown_version)?;
+        let wait = plan.steps_before_wait().filter(|_| !options.lock_wait.is_zero());
+        if let Some(count) = wait.filter(|count| *count > 0) {
+            // The other service may wait for these.
+            plan = plan.first_steps(count);
+        } else if !plan.is_clear() {
+            if let Some(error) = lost_records(backend, history_sql, &recorded).await {
+                return Err(report.add_to(error));
+            }
+            let error = cannot_run(set, &plan, &interrupted);
+            let Some(missing) = plan.missing.first().filter(|_| wait.is_some()) else { return Err(report.add_to(error)) };
+            let title = plan.steps[missing.step].title.clone();
+            return Ok(Some(Wait { title, requirement: missing.requirement.clone(), others, error }));
         }
         let reading = set.settings().reading();
         let obstacle = |step: &Step<'_>| {
@@ -335,19 +430,38 @@ async fn plan_and_run(
         }
         report.warnings.clone_from(&plan.divergences);
         if plan.steps.is_empty() {
-            nothing_left(backend, history_sql, &snapshot, &recorded, &report, target.direction()).await?;
-            return Ok(report);
+            nothing_left(backend, history_sql, &snapshot, &recorded, report, target.direction()).await?;
+            return Ok(None);
         }
         stored_scripts::check_plan(backend, history_sql, &plan, &options.stored_scripts).await?;
         if report.done.is_empty() {
             complete_tables(backend, history_sql, &recorded, &plan.steps).await?;
         }
-        match run_steps(backend, history_sql, set, &plan, &mut history, options, &mut report).await? {
-            Outcome::Finished => return Ok(report),
+        match run_steps(backend, history_sql, set, &plan, &mut history, options, report).await? {
+            Outcome::Finished if wait.is_some() => {}
+            Outcome::Finished => return Ok(None),
             Outcome::PlanAgain => repetitions.plan_again(backend, history_sql, snapshot).await?,
         }
         last_written = history;
     }
+}
+
+/// Finds out about migrations that were interrupted, and records what is known now.
+async fn recover(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+    recorded: &RecordedHistory,
+    history: &mut History,
+) -> Result<Vec<InterruptedMigration>, Error> {
+    let interrupted = inspect_interrupted(backend, history_sql, history, set).await?;
+    if interrupted.iter().any(|migration| migration.recovered.is_some()) {
+        complete_tables(backend, history_sql, recorded, &[]).await?;
+    }
+    for migration in &interrupted {
+        record_recovery(backend, history_sql, set, history, migration).await?;
+    }
+    Ok(interrupted)
 }
 
 /// A migration that this run was applying or reverting, of which fewer statements are done now. No run does that, only a

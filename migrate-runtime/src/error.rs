@@ -128,6 +128,16 @@ impl Error {
         self.inner.source.as_ref()
     }
 
+    /// Whether there is no such database: it may be created later.
+    pub(crate) fn is_missing_database(&self) -> bool {
+        let is_missing = |error: &sqlx::Error| {
+            let code = error.as_database_error().and_then(|database| database.code());
+            // PostgreSQL: invalid_catalog_name.
+            code.as_deref() == Some("3D000") || backends::is_missing_database(error)
+        };
+        self.kind() == ErrorKind::NoDatabase || self.database_error().is_some_and(is_missing)
+    }
+
     /// The kind, for programs.
     pub fn kind(&self) -> ErrorKind {
         self.inner.kind

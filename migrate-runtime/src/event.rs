@@ -1,6 +1,7 @@
 //! Events of a run, for progress output.
 
 use crate::error::Error;
+use migrate_model::directives::Requirement;
 use migrate_model::target::Direction;
 use std::fmt;
 use std::time::Duration;
@@ -49,6 +50,14 @@ pub enum Event<'a> {
     Waiting {
         /// The holder, if the database reveals it.
         holder: Option<&'a SessionInfo>,
+    },
+    /// A migration requires one of another service that is not applied yet; the run waits until another process has applied it.
+    #[non_exhaustive]
+    WaitingFor {
+        /// The file name of the migration that waits.
+        title: &'a str,
+        /// What it requires.
+        requirement: &'a Requirement,
     },
     /// The migration files and the history were compared, and the run starts its steps.
     #[non_exhaustive]

@@ -7,6 +7,7 @@ use crate::backend::Backend;
 use crate::backend_error::{BackendError, BackendErrorKind};
 use crate::codes;
 use crate::connection::TextRow;
+use crate::database::Resident;
 use crate::error::{Error, ErrorKind};
 use crate::history_sql::{HistorySql, HistoryTable};
 use crate::session;
@@ -19,6 +20,7 @@ use migrate_model::migration_set::MigrationSet;
 use migrate_model::neighbors::{self, ForeignHistory, HistoryPlace, NeighborHistory, NeighborRow, Neighborhood, NotRead};
 use migrate_model::origin::{Content, ForeignRow, OriginTable};
 use migrate_model::origins;
+use std::collections::BTreeMap;
 
 /// The columns by which the tables of this tool are recognized, in the order records, versions and events.
 const OWN_COLUMNS: [&[&str]; 3] = [
@@ -151,6 +153,44 @@ async fn look_around(
     };
     let has_other_tables = tables.iter().any(is_part);
     Ok((findings, has_other_tables))
+}
+
+/// The services, and the other tools, that have recorded migrations anywhere in the database.
+///
+/// # Errors
+/// When the catalog or a history cannot be read.
+pub async fn residents(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Vec<Resident>, Error> {
+    let query = (history_sql.dialect().table_list)(history_sql, origins::most_columns());
+    let rows = backend.query(&query).await;
+    let rows = rows.map_err(|error| error.into_history_error("cannot read the list of tables"))?;
+    let tables: Vec<CatalogTable> = rows.iter().filter_map(read_table).collect();
+    let mut reader = HistoryReader { backend, history_sql };
+    let mut residents = Vec::new();
+    for table in &tables {
+        if table.has_columns(OWN_COLUMNS[0]) {
+            match reader.own_rows(table).await? {
+                Ok(rows) => residents.extend(Resident::of_rows(&rows, table)),
+                Err(_) => residents.push(Resident { name: "unknown services".to_owned(), table: table.label(), applied: None }),
+            }
+        } else if let Some((origin, known)) = origins::recognize(table, &tables) {
+            let records = reader.foreign_rows(table, known).await?.map(|rows| (known.read)(&rows).len());
+            residents.push(Resident { name: origin.name.to_owned(), table: table.label(), applied: records.ok() });
+        }
+    }
+    Ok(residents)
+}
+
+impl Resident {
+    fn of_rows(rows: &[NeighborRow], table: &CatalogTable) -> Vec<Self> {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        rows.iter().for_each(|row| *counts.entry(&row.service).or_default() += usize::from(row.state == "applied"));
+        let resident = |(service, applied): (&str, usize)| Resident {
+            name: service.to_owned(),
+            table: table.label(),
+            applied: Some(applied),
+        };
+        counts.into_iter().map(resident).collect()
+    }
 }
 
 /// Why the history cannot be located, which only PostgreSQL knows.

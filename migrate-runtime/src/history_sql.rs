@@ -86,6 +86,8 @@ pub struct HistoryDialect {
     pub names: SystemNames,
     /// A column with a moment as RFC 3339 in UTC.
     pub as_rfc3339: fn(&str) -> String,
+    /// Whether the script in a column may contain the directive `requires`.
+    pub names_requirements: fn(&str) -> String,
     /// Milliseconds: this long before the transaction, and since the transaction began.
     pub since_transaction: fn(Duration) -> String,
     /// The clause that updates these columns where a row with the key exists.

@@ -59,6 +59,7 @@ mod history_changes;
 mod history_loss;
 mod history_sql;
 mod history_writers;
+mod joint_migrator;
 mod lease;
 mod mentions;
 mod migrator;
@@ -96,7 +97,7 @@ pub use migrate_model::lock_settings::{LockSettings, LockStrategy};
 pub use migrate_model::migration::Migration;
 pub use migrate_model::migration_set::{MigrationSet, SetSummary};
 pub use migrate_model::place::{Place, Position, SourceSpan};
-pub use migrate_model::plan::{Plan, ScriptSource, Step};
+pub use migrate_model::plan::{MissingRequirement, Plan, ScriptSource, Step};
 pub use migrate_model::policy::{OutOfOrder, Policy};
 pub use migrate_model::run_settings::{HistoryTables, RunSettings};
 pub use migrate_model::script::Script;
@@ -115,6 +116,7 @@ pub use crate::{
     error::{Error, ErrorKind},
     event::{Event, SessionInfo},
     history_writers::HistoryWriters,
+    joint_migrator::{JointMigrator, ServiceReport},
     migrator::{Migrator, Resolution},
     report::{CompletedMigration, RunReport},
     shared_set::SharedSet,

@@ -17,7 +17,7 @@ use crate::history_sql::{HistorySql, HistoryTable};
 use crate::history_writers;
 use crate::recovery::{InterruptedMigration, RecoveredState, inspect_interrupted};
 use crate::report::RunReport;
-use crate::run_options::RunOptions;
+use crate::run_options::{Dependents, RunOptions};
 use crate::session;
 use crate::shared_set::SharedSet;
 use crate::status_report::{Activity, StatusReport};
@@ -33,6 +33,7 @@ use migrate_model::invalid_migrations::InvalidMigrations;
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::migration_set::SetSummary;
+use migrate_model::plan::OtherHistories;
 use migrate_model::plan::{Plan, Step};
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::policy::OutOfOrder;
@@ -114,8 +115,15 @@ impl Migrator {
             observer: None,
             stop: StopSignal::new(),
             stored_scripts: StoredScripts::Any,
+            elsewhere: OtherHistories::default(),
+            dependents: Dependents::default(),
         };
         Migrator { set, options, invalid: None }
+    }
+
+    /// The name of the service.
+    pub fn service_name(&self) -> &str {
+        self.set.service()
     }
 
     /// The name of the history, instead of the one in `migrate.toml` or of the package. Two services with the same name share a
@@ -247,6 +255,21 @@ impl Migrator {
         self
     }
 
+    /// States what another service has applied in another database, for `requires`: what this run cannot read.
+    #[must_use]
+    pub fn applied_elsewhere(mut self, service: &str, keys: impl IntoIterator<Item = MigrationKey>) -> Self {
+        let keys: Vec<MigrationKey> = keys.into_iter().collect();
+        self.options.elsewhere.assume_applied(service, &keys);
+        self
+    }
+
+    /// Also reverts migrations that an applied migration of another service requires [default: `still-required` is an error].
+    #[must_use]
+    pub fn revert_what_others_require(mut self) -> Self {
+        self.options.dependents = Dependents::Disregarded;
+        self
+    }
+
     async fn open<'c>(&self, database: impl Database<'c>, options: OpenOptions) -> Result<Box<dyn Backend + 'c>, Error> {
         if let Some(invalid) = &self.invalid {
             return Err((**invalid).clone().into());
@@ -340,14 +363,23 @@ impl Migrator {
         Ok(currency.map_err(|error| error.into_history_error("cannot read the history"))? == Currency::Current)
     }
 
-    /// The state of every migration. Reads only, and creates nothing.
+    /// The state of every migration. Reads only, and creates nothing. For the plan of a revert, use
+    /// [`status_for`](Self::status_for).
     ///
     /// # Errors
     /// When the database cannot be reached or the history cannot be read.
     pub async fn status<'c>(&self, database: impl Database<'c>) -> Result<StatusReport, Error> {
+        self.status_for(database, Direction::Up).await
+    }
+
+    /// The same with what a run in this direction has to know: a revert, which migrations of other services require others.
+    ///
+    /// # Errors
+    /// As [`status`](Self::status).
+    pub async fn status_for<'c>(&self, database: impl Database<'c>, direction: Direction) -> Result<StatusReport, Error> {
         let (mut backend, history_sql) = self.open_own_reader(database).await?;
         let recorded = first_run::read_history(&mut *backend, &history_sql, &self.set).await?;
-        let others = engine::required_histories(&mut *backend, &history_sql, &self.set).await?;
+        let others = engine::other_histories(&mut *backend, &history_sql, &self.set, direction, &self.options).await?;
         let has_tables = recorded.history.is_some();
         let history = recorded.history.clone().unwrap_or_default();
         let interrupted = inspect_interrupted(&mut *backend, &history_sql, &history, &self.set).await?;

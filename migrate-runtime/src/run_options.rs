@@ -5,11 +5,22 @@ use crate::stop_signal::StopSignal;
 use crate::stored_scripts::StoredScripts;
 use migrate_model::lock_settings::LockSettings;
 use migrate_model::migration_set::MigrationSet;
+use migrate_model::plan::OtherHistories;
 use migrate_model::policy::{OutOfOrder, Policy};
 use std::sync::Arc;
 use std::time::Duration;
 
 type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// What becomes of a migration that one of another service requires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dependents {
+    /// It is not reverted.
+    #[default]
+    Protected,
+    /// It is reverted all the same.
+    Disregarded,
+}
 
 /// The options of a run.
 #[derive(Clone)]
@@ -27,6 +38,10 @@ pub struct RunOptions {
     pub(crate) stop: StopSignal,
     /// Which scripts of the history may run.
     pub(crate) stored_scripts: StoredScripts,
+    /// What services of other databases have applied.
+    pub(crate) elsewhere: OtherHistories,
+    /// Whether a migration is reverted that one of another service requires.
+    pub(crate) dependents: Dependents,
 }
 
 impl RunOptions {
@@ -36,6 +51,9 @@ impl RunOptions {
             Event::Waiting { holder } => {
                 let holder = holder.map_or("unknown".to_owned(), |holder| holder.to_string());
                 tracing::info!(holder, "waiting for the migration lock");
+            }
+            Event::WaitingFor { title, requirement } => {
+                tracing::info!(title, %requirement, "waiting until another service has applied a migration");
             }
             Event::Blocked { title, blockers, tries, pause } => {
                 let blockers: Vec<String> = blockers.iter().map(|blocker| blocker.to_string()).collect();

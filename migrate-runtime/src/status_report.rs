@@ -165,9 +165,12 @@ impl StatusReport {
 
     /// Assumes that another service has applied these migrations; for plans over several services.
     pub fn assume_applied<'v>(&mut self, service: &str, keys: impl IntoIterator<Item = &'v MigrationKey>) {
-        if let Some(applied) = self.others.get_mut(service) {
-            keys.into_iter().for_each(|key| applied.assume_applied(key));
-        }
+        self.others.assume_applied(service, keys);
+    }
+
+    /// Assumes that another service has reverted these migrations; for plans over several services.
+    pub fn assume_reverted_elsewhere(&mut self, service: &str, keys: &[MigrationKey]) {
+        self.others.assume_reverted(service, keys);
     }
 
     /// Assumes that these migrations have been reverted; for the plan of what follows a revert.

@@ -419,7 +419,8 @@ fn several_services_in_one_run() {
     assert!(plan.find("001_b.sql") < plan.find("001_a.sql"), "{plan}");
     let dry = binary.ok(&["--workspace", "up", "--dry-run"]).stdout;
     assert!(dry.contains("CREATE TABLE a") && dry.contains("CREATE TABLE b"), "{dry}");
-    assert_eq!(binary.run(&["-p", "a", "plan"]).code, 5);
+    // What one service requires is part of its plan.
+    assert!(binary.ok(&["-p", "a", "plan"]).stdout.contains("001_b.sql"));
     assert_eq!(binary.run(&["-p", "a", "-p", "b", "--service", "x", "up"]).code, 2);
     // The JSON document contains the migrations that were applied before the failure.
     folder.write("a/migrations/002_a.sql", "CREATE TABLE a (id integer);");

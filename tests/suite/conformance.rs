@@ -499,7 +499,7 @@ async fn a_requirement_on_another_service_is_enforced(database: &TestDatabase) {
         dialect,
     );
     Migrator::new(&users).run_to(&database.url, &Target::Up(1)).await.unwrap();
-    let error = Migrator::new(&chat).run(&database.url).await.unwrap_err();
+    let error = Migrator::new(&chat).lock_wait(Duration::from_millis(100)).run(&database.url).await.unwrap_err();
     assert!(error.report().contains("requires users:002"), "{error}");
     Migrator::new(&users).run(&database.url).await.unwrap();
     Migrator::new(&chat).run(&database.url).await.unwrap();

@@ -45,6 +45,7 @@ mod seeds;
 mod sequence_values;
 mod server_faults;
 mod server_notices;
+mod services;
 mod session;
 mod sqlite_values;
 

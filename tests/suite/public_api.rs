@@ -2,12 +2,12 @@
 
 use migrate_runtime::{
     Activity, Checksum, Code, CompletedMigration, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence, Error,
-    ErrorKind, Event, Finding, History, HistoryTables, HistoryWriters, InvalidChecksum, InvalidMigrations, InvalidVersion, Level,
-    LockSettings, LockStrategy, Migration, MigrationKey, MigrationSet, MigrationSetBuilder, MigrationState, MigrationStatus,
-    Migrator, NamedObject, OutOfOrder, Phase, Place, Plan, Policy, Position, Quoting, Reading, Record, RecordState, RecordedRun,
-    Requirement, Resolution, RoutineBody, RunReport, RunSettings, Script, ScriptSource, SessionInfo, SetSettings, SetSummary,
-    SharedSet, SourceSpan, Statement, StatusReport, Step, StopSignal, TableEngines, Target, TransactionMode, TriggerCatalog,
-    Unit, UnknownDialect, Version,
+    ErrorKind, Event, Finding, History, HistoryTables, HistoryWriters, InvalidChecksum, InvalidMigrations, InvalidVersion,
+    JointMigrator, Level, LockSettings, LockStrategy, Migration, MigrationKey, MigrationSet, MigrationSetBuilder, MigrationState,
+    MigrationStatus, Migrator, MissingRequirement, NamedObject, OutOfOrder, Phase, Place, Plan, Policy, Position, Quoting,
+    Reading, Record, RecordState, RecordedRun, Requirement, Resolution, RoutineBody, RunReport, RunSettings, Script,
+    ScriptSource, ServiceReport, SessionInfo, SetSettings, SetSummary, SharedSet, SourceSpan, Statement, StatusReport, Step,
+    StopSignal, TableEngines, Target, TransactionMode, TriggerCatalog, Unit, UnknownDialect, Version,
 };
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -95,6 +95,12 @@ async fn an_application_can_name_everything() {
     let directives: &Directives = &set.iter().next().unwrap().up.directives;
     let requirements: &[Requirement] = &directives.requires;
     assert!(directives.phase == Some(Phase::Expand) && requirements.is_empty());
+
+    let missing: &[MissingRequirement] = &plan.missing;
+    assert!(missing.is_empty());
+    let several: JointMigrator = Migrator::all([SharedSet::from(set.clone())]);
+    let reports: Vec<ServiceReport> = several.run(&url).await.unwrap();
+    assert_eq!((reports.len(), reports[0].service.as_str(), reports[0].report.done.len()), (1, "shop", 0));
 
     let key: MigrationKey = "1".parse().unwrap();
     let error: Error = migrator.resolve(&url, key, Resolution::Retry).await.unwrap_err();

@@ -4,7 +4,7 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::revert::{RevertArguments, check_down_scripts, confirm_revert};
-use crate::run::{RunArguments, run_targets};
+use crate::run::{RunArguments, run_jointly};
 use crate::values;
 use clap::Args;
 use migrate_runtime::{Target, Version};
@@ -34,15 +34,14 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         (None, true) => Target::DownAll,
         (None, false) => Target::Down(arguments.steps.unwrap_or(1)),
     };
-    let mut services = context.source.services()?;
-    // Revert in the opposite order of `up`: later services may depend on earlier ones.
-    services.reverse();
+    let services = context.source.services()?;
     check_down_scripts(&services, &target).await?;
     let mut stored = Some(Vec::new());
     if !arguments.run_arguments.dry_run {
         stored = confirm_revert(&services, &target, &arguments.revert_arguments, context).await?;
     }
     let Some(stored) = stored else { return Ok(Exit::Failed) };
-    let targets = vec![vec![target]; services.len()];
-    run_targets(&services, &targets, &arguments.run_arguments, &stored, context).await
+    let targets = vec![target; services.len()];
+    let run_arguments = arguments.revert_arguments.of_run(&arguments.run_arguments);
+    run_jointly(&services, &targets, &run_arguments, &stored, context).await
 }

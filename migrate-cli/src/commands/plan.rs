@@ -3,14 +3,18 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::joint_plan::{self, JointPlan, Missing};
 use crate::output::Cell;
-use crate::run::{AssumedApplied, execution_mode, refuse_empty_drafts, status_of};
+use crate::run::{Needs, execution_mode, refuse_empty_drafts};
+use crate::service::Service;
 use crate::values;
 use crate::views;
 use crate::words::{count_migrations, verb};
 use clap::Args;
-use migrate_runtime::{Migrator, Plan, Step, Target, Version};
-use serde_json::json;
+use migrate_model::divergence;
+use migrate_model::plan_order::Part;
+use migrate_runtime::{Direction, Migrator, Plan, Step, Target, Version};
+use serde_json::{Value, json};
 
 /// Show what `up` or a revert would do
 #[derive(Debug, Args)]
@@ -30,43 +34,42 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         (None, Some(version)) => Target::DownTo(version.clone()),
         (None, None) => Target::Latest,
     };
-    let mut views = Vec::new();
-    let mut table = Vec::new();
-    let mut summaries = Vec::new();
-    let mut exit = Exit::Done;
-    let mut planned = AssumedApplied::default();
-    let services = context.source.services()?;
-    refuse_empty_drafts(&services, &vec![vec![target.clone()]; services.len()])?;
-    for service in &services {
-        let mut status = status_of(service, context.output).await?;
-        planned.assume(&mut status);
-        let plan = status.plan(&target)?;
+    let mut services = context.source.services()?;
+    let mut statuses = joint_plan::statuses(&services, Needs::of(target.direction()), context.output).await?;
+    let mut targets = vec![target.clone(); services.len()];
+    if target.direction() == Direction::Up {
+        (targets, _) = joint_plan::bring_required(&mut services, &mut statuses, &target, context).await?;
+    }
+    refuse_empty_drafts(&services, &targets)?;
+    joint_plan::assume_others(&services, &mut statuses, &targets)?;
+    let joint = JointPlan::of(&services, &statuses, &targets)?;
+    let (mut views, mut summaries, mut modes) = (Vec::new(), Vec::new(), Vec::new());
+    // As the run would end.
+    let exit = joint.require_clear(&services, &statuses, Missing::Rejected).map_or_else(|error| error.exit(), |()| Exit::Done);
+    context.output.findings(joint.cycle.as_slice());
+    for ((service, status), plan) in services.iter().zip(&statuses).zip(&joint.plans) {
         let neighbors = status.neighbors();
         context.output.findings(&neighbors);
         context.output.divergences(&plan.divergences);
-        let refusal = status.refusal().map(CommandError::from);
-        let may_run = plan.is_clear() && refusal.is_none();
-        if exit == Exit::Done && !may_run {
-            // As the run would end.
-            exit = refusal.as_ref().map_or(Exit::HistoryMismatch, CommandError::exit);
-        }
-        planned.add(&service.name, &plan);
-        let modes = Migrator::new(service.set.clone()).transaction_modes(&service.url, &plan).await?;
-        let modes: Vec<String> = modes.into_iter().map(execution_mode).collect();
-        table.extend(plan.steps.iter().zip(&modes).map(|(step, mode)| cells(&service.name, step, mode)));
-        let summary = if refusal.is_some() { "nothing would run, for the reason shown above".to_owned() } else { summary(&plan) };
+        let is_refused = status.refusal().is_some() || joint.cycle.is_some();
+        let of_service = Migrator::new(service.set.clone()).transaction_modes(&service.url, plan).await?;
+        let of_service: Vec<String> = of_service.into_iter().map(execution_mode).collect();
+        let summary = if is_refused { "nothing would run, for the reason shown above".to_owned() } else { summary(plan) };
         summaries.push(format!("`{}`: {summary}", service.name));
         views.push(json!({
             "service": service.name,
             "database": service.url.to_string(),
-            "clear": may_run,
-            "steps": plan.steps.iter().zip(&modes).map(|(step, mode)| views::step(step, mode)).collect::<Vec<_>>(),
+            "clear": plan.is_clear() && !is_refused,
+            "steps": plan.steps.iter().zip(&of_service).map(|(step, mode)| views::step(step, mode)).collect::<Vec<_>>(),
             "divergences": views::divergences(&plan.divergences),
             "notes": views::neighbors(&neighbors),
         }));
+        modes.push(of_service);
     }
+    let table: Vec<Vec<Cell>> = joint.parts.iter().flat_map(|part| rows(part, &services, &joint, &modes)).collect();
     if context.output.is_json() {
-        context.output.json(&json!({ "services": views }));
+        let order: Vec<_> = joint.parts.iter().flat_map(|part| order(part, &services, &joint)).collect();
+        context.output.json(&json!({ "services": views, "order": order }));
     } else {
         if !table.is_empty() {
             context.output.table(&["service", "step", "name", "statements", "runs"], table);
@@ -75,6 +78,19 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         summaries.iter().for_each(|line| context.output.message(line));
     }
     Ok(exit)
+}
+
+/// The rows of a part of the run.
+fn rows(part: &Part, services: &[Service], joint: &JointPlan<'_>, modes: &[Vec<String>]) -> Vec<Vec<Cell>> {
+    let (name, steps) = (&services[part.service].name, &joint.plans[part.service].steps[part.steps.clone()]);
+    steps.iter().zip(&modes[part.service][part.steps.clone()]).map(|(step, mode)| cells(name, step, mode)).collect()
+}
+
+/// The migrations of a part of the run, in the order of execution over all services.
+fn order(part: &Part, services: &[Service], joint: &JointPlan<'_>) -> Vec<Value> {
+    let name = &services[part.service].name;
+    let steps = &joint.plans[part.service].steps[part.steps.clone()];
+    steps.iter().map(|step| json!({ "service": name, "version": step.key.as_str() })).collect()
 }
 
 fn cells(service: &str, step: &Step<'_>, mode: &str) -> Vec<Cell> {
@@ -90,7 +106,7 @@ fn cells(service: &str, step: &Step<'_>, mode: &str) -> Vec<Cell> {
 
 fn summary(plan: &Plan<'_>) -> String {
     match plan.steps.len() {
-        _ if !plan.is_clear() => "nothing would run, because the migration files do not match the database history".to_owned(),
+        _ if !plan.is_clear() => format!("nothing would run, because {}", divergence::summarize(&plan.divergences)),
         0 => "nothing to do".to_owned(),
         count => format!("{} to run", count_migrations(count)),
     }

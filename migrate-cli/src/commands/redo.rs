@@ -3,14 +3,15 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::joint_plan::{self, AppliedThere};
 use crate::revert::{RevertArguments, check_down_scripts, confirm_revert};
-use crate::run::{RunArguments, run_targets};
+use crate::run::{Run, RunArguments, run_in_order, run_jointly};
 use crate::service::Service;
 use crate::values;
 use clap::Args;
 use migrate_model::divergence::MISSING_FILE;
 use migrate_model::finding::Finding;
-use migrate_runtime::{Divergence, Migrator, Record, RecordState, StatusReport, Step, Target};
+use migrate_runtime::{Divergence, Record, RecordState, StatusReport, Step, Target};
 
 /// Revert the newest migration and apply it again
 #[derive(Debug, Args)]
@@ -29,27 +30,29 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let services = context.source.services()?;
     let revert = Target::Down(arguments.steps.unwrap_or(1));
     check_down_scripts(&services, &revert).await?;
-    let mut statuses = Vec::new();
-    for service in &services {
-        let status = Migrator::new(service.set.clone()).status(&service.url).await?;
-        check_second_half(service, &status, &revert)?;
-        statuses.push(status);
+    let needs = arguments.revert_arguments.needs();
+    let run_arguments = arguments.revert_arguments.of_run(&arguments.run_arguments);
+    let statuses = joint_plan::statuses(&services, needs, context.output).await?;
+    for (service, status) in services.iter().zip(&statuses) {
+        check_second_half(service, status, &revert)?;
     }
     let mut stored = Some(Vec::new());
     if !arguments.run_arguments.dry_run {
         stored = confirm_revert(&services, &revert, &arguments.revert_arguments, context).await?;
     }
     let Some(stored) = stored else { return Ok(Exit::Failed) };
-    let mut targets = Vec::new();
-    for status in &statuses {
+    if arguments.run_arguments.dry_run {
+        return run_jointly(&services, &vec![revert; services.len()], &run_arguments, &stored, context).await;
+    }
+    let mut runs = Vec::new();
+    for (service, status) in statuses.iter().enumerate() {
         // A revert that was interrupted is completed, and what it reverts is applied again, too.
         let is_applied = |record: &&Record| record.state == RecordState::Applied || record.state.is_revert();
         let applied = status.history().records().iter().filter(is_applied);
         let latest = applied.filter_map(|record| record.key.version()).max().map(|version| Target::UpTo(version.clone()));
-        let apply_again = latest.filter(|_| !arguments.run_arguments.dry_run);
-        targets.push([Some(revert.clone()), apply_again].into_iter().flatten().collect());
+        runs.push(Run { service, targets: [Some(revert.clone()), latest].into_iter().flatten().collect() });
     }
-    run_targets(&services, &targets, &arguments.run_arguments, &stored, context).await
+    run_in_order(&services, &AppliedThere::of(&services, &statuses), &runs, &run_arguments, &stored, context).await
 }
 
 /// Rejects a run that would revert migrations and could then not apply them again.

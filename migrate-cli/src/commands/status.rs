@@ -3,15 +3,18 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::output::Cell;
-use crate::run::status_of;
+use crate::output::{Cell, Output};
+use crate::run::{Needs, status_of};
+use crate::service::Service;
 use crate::stored_scripts::STORED_NOT_CONFIRMED;
 use crate::views;
 use crate::words::count_migrations;
 use clap::Args;
 use migrate_model::duration;
-use migrate_runtime::{Activity, MigrationState, MigrationStatus, RecordState, StatusReport};
-use serde_json::json;
+use migrate_runtime::database::{self, Resident};
+use migrate_runtime::{Activity, Direction, MigrationState, MigrationStatus, RecordState, StatusReport};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Show which migrations are applied
@@ -20,31 +23,115 @@ pub struct Arguments {
     /// Exit with code 5 if the SQL in the file of an applied migration was changed. Also exit with code 5 if migrations are pending and an applied migration has no file although a newer migration has one. Otherwise, exit with code 3 if a migration is pending, out of order or partially applied
     #[arg(long)]
     check: bool,
+    /// With several services, show every migration, not one line for each service
+    #[arg(long)]
+    long: bool,
 }
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let services = context.source.services()?;
     let several = services.len() > 1;
-    let mut views = Vec::new();
-    let mut table: Vec<Vec<Cell>> = Vec::new();
-    let mut summaries = Vec::new();
+    let mut view = View { long: arguments.long || !several, several, ..View::default() };
     let (mut pending, mut rejected) = (0, 0);
+    let mut failures = Vec::new();
+    let mut seen = BTreeSet::new();
     for service in &services {
-        let status = status_of(service, context.output).await?;
-        let (counts, neighbors) = (Counts::of(&status), status.neighbors());
-        context.output.findings(&neighbors);
+        // The same database is missing for each of them.
+        let output = if seen.insert(service.url.place()) { context.output } else { &context.output.quiet() };
+        let status = match status_of(service, Needs::of(Direction::Up), output).await {
+            Ok(status) => status,
+            Err(error) if several => {
+                view.add_failure(service, &error);
+                failures.push(error.of(service));
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let counts = Counts::of(&status);
+        context.output.findings(&status.neighbors());
         pending += counts.pending;
         rejected += counts.rejected();
-        for migration in &status.migrations() {
-            let mut cells = cells(migration, &status);
-            if several {
-                cells.insert(0, Cell::plain(&service.name));
-            }
-            table.push(cells);
+        view.add(service, &status, &counts);
+    }
+    let others = if several { unknown_services(&services, context).await } else { Vec::new() };
+    if context.output.is_json() {
+        let mut document = json!({ "services": view.documents });
+        if several {
+            document["other_services"] = others
+                .iter()
+                .map(|(url, resident)| {
+                    json!({
+                        "database": url, "service": resident.name, "table": resident.table, "applied": resident.applied,
+                    })
+                })
+                .collect();
         }
-        summaries.push(format!("`{}`: {}", service.name, counts.summary()));
-        views.push(json!({
+        context.output.json(&document);
+    } else {
+        view.print(context.output);
+        for (url, resident) in &others {
+            let applied = resident.applied.map_or("an unknown number of migrations".to_owned(), count_migrations);
+            context
+                .output
+                .message(format!("not selected, in {url}: `{}`: {applied} applied (`{}`)", resident.name, resident.table));
+        }
+        failures.iter().for_each(|error| context.output.failure(error));
+    }
+    let failed = failures.first().map(CommandError::exit);
+    Ok(match (failed, arguments.check, rejected, pending) {
+        (Some(exit), ..) => exit,
+        (None, true, 1.., _) => Exit::HistoryMismatch,
+        (None, true, 0, 1..) => Exit::Pending,
+        _ => Exit::Done,
+    })
+}
+
+/// Other services that have applied migrations in the databases of these; for information only, so errors are not reported.
+async fn unknown_services(services: &[Service], context: &Context<'_>) -> Vec<(String, Resident)> {
+    let mut seen = BTreeSet::new();
+    let mut others = Vec::new();
+    let Ok(names) = context.source.names() else { return others };
+    for service in services.iter().filter(|service| seen.insert(service.url.place())) {
+        let residents = match database::residents(&service.url).await {
+            Ok(residents) => residents,
+            Err(error) => {
+                tracing::debug!(error = error.message(), "looking for other services");
+                continue;
+            }
+        };
+        let unknown = residents.into_iter().filter(|resident| !names.contains(&resident.name));
+        others.extend(unknown.map(|resident| (service.url.to_string(), resident)));
+    }
+    others
+}
+
+/// What is printed about the services.
+#[derive(Debug, Default)]
+struct View {
+    /// Whether each migration has a row; otherwise, each service has one.
+    long: bool,
+    several: bool,
+    documents: Vec<Value>,
+    rows: Vec<Vec<Cell>>,
+    summaries: Vec<String>,
+}
+
+impl View {
+    fn add(&mut self, service: &Service, status: &StatusReport, counts: &Counts) {
+        if self.long {
+            for migration in &status.migrations() {
+                let mut cells = cells(migration, status);
+                if self.several {
+                    cells.insert(0, Cell::plain(&service.name));
+                }
+                self.rows.push(cells);
+            }
+            self.summaries.push(format!("`{}`: {}", service.name, counts.summary()));
+        } else {
+            self.rows.push(service_cells(service, status, counts));
+        }
+        self.documents.push(json!({
             "service": service.name,
             "database": service.url.to_string(),
             "current": status.history().latest_applied().map(|record| record.key.as_str()),
@@ -52,28 +139,56 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
             "pending": counts.pending,
             "up_to_date": counts.pending == 0,
             "running": running(status.activity()),
-            "notes": views::neighbors(&neighbors),
+            "notes": views::neighbors(&status.neighbors()),
             "migrations": status.migrations().iter().map(|migration| views::migration(migration, status.writers())).collect::<Vec<_>>(),
         }));
     }
-    if context.output.is_json() {
-        context.output.json(&json!({ "services": views }));
-    } else {
-        let mut head = vec!["version", "name", "state", "applied at (UTC)", "took"];
-        if several {
+
+    fn add_failure(&mut self, service: &Service, error: &CommandError) {
+        if self.long {
+            self.summaries.push(format!("`{}`: unknown, because its database cannot be read", service.name));
+        } else {
+            let [applied, pending, latest] = ["?", "?", ""].map(Cell::plain);
+            self.rows.push(vec![Cell::plain(&service.name), applied, pending, latest, Cell::bad("the database cannot be read")]);
+        }
+        let findings: Vec<Value> = error.findings().iter().map(views::finding).collect();
+        self.documents.push(json!({ "service": service.name, "database": service.url.to_string(), "error": findings }));
+    }
+
+    fn print(self, output: &Output) {
+        let mut head = if self.long {
+            vec!["version", "name", "state", "applied at (UTC)", "took"]
+        } else {
+            vec!["service", "applied", "pending", "latest", "state"]
+        };
+        if self.long && self.several {
             head.insert(0, "service");
         }
-        if !table.is_empty() {
-            context.output.table(&head, table);
-            context.output.message("");
+        if !self.rows.is_empty() {
+            output.table(&head, self.rows);
+            output.message("");
         }
-        summaries.iter().for_each(|line| context.output.message(line));
+        self.summaries.iter().for_each(|line| output.message(line));
     }
-    Ok(match (arguments.check, rejected, pending) {
-        (true, 1.., _) => Exit::HistoryMismatch,
-        (true, 0, 1..) => Exit::Pending,
-        _ => Exit::Done,
-    })
+}
+
+/// The row of a service.
+fn service_cells(service: &Service, status: &StatusReport, counts: &Counts) -> Vec<Cell> {
+    let latest = status.history().latest_applied().map(|record| record.key.as_str().to_owned()).unwrap_or_default();
+    let state = match counts {
+        Counts { changed: 0, missing: 0, partially_applied: 0, pending: 0, .. } => Cell::good("up to date"),
+        Counts { changed: 0, missing: 0, partially_applied: 0, .. } => Cell::pending("pending"),
+        Counts { partially_applied: 1.., .. } if status.activity() == Activity::Running => Cell::pending("being migrated"),
+        Counts { partially_applied: 1.., .. } => Cell::bad("partially applied"),
+        _ => Cell::bad("applied, a file is CHANGED or MISSING"),
+    };
+    vec![
+        Cell::plain(&service.name),
+        Cell::plain(counts.applied.to_string()),
+        Cell::plain(counts.pending.to_string()),
+        Cell::plain(latest),
+        state,
+    ]
 }
 
 /// How many migrations of a service are in which state.

@@ -3,10 +3,11 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::run::{RunArguments, run_if_current, run_targets};
+use crate::joint_plan;
+use crate::run::{Known, Needs, RunArguments, refuse_empty_drafts, run_if_current, run_jointly, run_planned};
 use crate::values;
 use clap::Args;
-use migrate_runtime::{Target, Version};
+use migrate_runtime::{Direction, Target, Version};
 
 /// Apply migrations
 #[derive(Debug, Args)]
@@ -31,7 +32,17 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     if target == Target::Latest && !arguments.run_arguments.dry_run && run_if_current(context).await? {
         return Ok(Exit::Done);
     }
-    let services = context.source.services()?;
-    let targets = vec![vec![target]; services.len()];
-    run_targets(&services, &targets, &arguments.run_arguments, &[], context).await
+    let mut services = context.source.services()?;
+    let mut targets = vec![target.clone(); services.len()];
+    // One service that requires nothing of others plans under its lock.
+    if services.len() == 1 && !joint_plan::requires_others(&services) {
+        return run_jointly(&services, &targets, &arguments.run_arguments, &[], context).await;
+    }
+    refuse_empty_drafts(&services, &targets)?;
+    let mut statuses = joint_plan::statuses(&services, Needs::of(Direction::Up), context.output).await?;
+    let elsewhere;
+    (targets, elsewhere) = joint_plan::bring_required(&mut services, &mut statuses, &target, context).await?;
+    refuse_empty_drafts(&services, &targets)?;
+    let known = Known { statuses, elsewhere };
+    run_planned(&services, known, &targets, &arguments.run_arguments, &[], context).await
 }

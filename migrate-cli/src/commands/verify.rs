@@ -4,6 +4,7 @@ use crate::command::Context;
 use crate::edits::edits;
 use crate::exit::Exit;
 use crate::failure::CommandError;
+use crate::joint_plan;
 use crate::views;
 use crate::words::count_migrations;
 use clap::Args;
@@ -19,9 +20,10 @@ pub struct Arguments {}
 pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut verified = Vec::new();
     let mut clean = true;
-    for service in &context.source.services()? {
+    let services = context.source.services()?;
+    let statuses = joint_plan::informed_statuses(&services, context).await?;
+    for (service, status) in services.iter().zip(&statuses) {
         let migrator = Migrator::new(service.set.clone());
-        let status = migrator.status(&service.url).await?;
         let divergences = status.divergences()?;
         let has_errors = divergences.iter().any(Divergence::is_error);
         clean &= !has_errors;
@@ -29,7 +31,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
         context.output.findings(&neighbors);
         context.output.divergences(&divergences);
         let mut diffs = Vec::new();
-        for edit in edits(&migrator, &status, service).await? {
+        for edit in edits(&migrator, status, service).await? {
             if !context.output.is_json() {
                 context.output.data(edit.diff.trim_end());
             }

@@ -12,6 +12,7 @@ use crate::finding_list::FindingList;
 use crate::migration::Migration;
 use crate::place::Place;
 use crate::policy::OutOfOrder;
+use crate::requirements;
 use crate::script::Script;
 use crate::target::Direction;
 use crate::token::{Kind, Quoting, Token, Tokens, executed_tokens};
@@ -118,6 +119,7 @@ pub fn check(folder: &Folder, settings: &Settings, options: CheckOptions) -> Vec
         let scripts = [Some(&migration.up), migration.down.as_ref()];
         findings.extend(scripts.into_iter().flatten().filter_map(Script::without_statements));
     }
+    findings.extend(requirements::within(&folder.set));
     findings.extend(short_timestamps(folder));
     findings.extend(locked(folder, settings, options));
     findings.extend(carriage_returns(folder));

@@ -131,6 +131,13 @@ impl<'c> MySql<'c> {
         self.lease.iter().map(|lease| lease.renew_sql(history_sql)).chain([check]).collect()
     }
 
+    /// Without a second connection, there is no heartbeat: the lease must last as long as the script may take.
+    fn extend_lease(&mut self, unit_run: &UnitRun<'_>) {
+        if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
+            lease.set_duration(lease.duration().max(unit_run.timeout));
+        }
+    }
+
     /// What follows `SET ROLE` in a statement that sets the current role; empty if the server has no roles.
     async fn current_role(&mut self) -> Result<String, BackendError> {
         match self.first_value(role::CURRENT_ROLE).await {
@@ -588,10 +595,7 @@ impl Backend for MySql<'_> {
     ) -> Result<Recorded, UnitError> {
         self.note_names(unit_run.text).await.map_err(UnitError::NotStarted)?;
         let mut limits = self.lock_timeouts_sql(unit_run, false);
-        if let Some(lease) = self.lease.as_mut().filter(|_| self.options.is_none()) {
-            // There is no heartbeat without a second connection.
-            lease.set_duration(lease.duration().max(unit_run.timeout));
-        }
+        self.extend_lease(unit_run);
         let comment = self.lease.as_ref().map(Lease::holder_comment).unwrap_or_default();
         for (at, (number, statement)) in unit_run.numbered_statements().enumerate() {
             let sql = statement.sql(unit_run.text);

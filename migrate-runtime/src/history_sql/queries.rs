@@ -148,6 +148,18 @@ impl HistorySql {
         )
     }
 
+    /// The migrations of other services that may require others: service, version and script.
+    pub fn select_dependents(&self) -> String {
+        format!(
+            "SELECT service, version, up_sql FROM {} WHERE service {} {}{} AND {}",
+            self.records(),
+            self.dialect.names.unequal,
+            self.text(&self.service),
+            self.in_place(""),
+            (self.dialect.names_requirements)("up_sql")
+        )
+    }
+
     /// Reads what [`select_records`](Self::select_records) returned.
     ///
     /// # Errors

@@ -98,13 +98,11 @@ async fn run_segment(
     checkpoint: Checkpoint,
 ) -> Result<Recorded, StepError> {
     let change = |elapsed: Elapsed| {
-        let observation = || prepared.observations.with_checkpoint(number + 1);
-        let changes = &prepared.changes;
-        if segment.last { changes.finished(elapsed) } else { changes.checkpoint(segment.unit.done_after, observation()) }
+        let (changes, observations) = (&prepared.changes, &prepared.observations);
+        let checkpoint = || changes.checkpoint(segment.unit.done_after, observations.with_checkpoint(number + 1));
+        if segment.last { changes.finished(elapsed) } else { checkpoint() }
     };
-    let is_compared = runner.backend.compares_history();
-    let fingerprint = if is_compared { history_changes::fingerprint(runner.history, &runner.step.key) } else { String::new() };
-    let brief_locks = brief_locks(runner, prepared, segment);
+    let (fingerprint, brief_locks) = (fingerprint(runner), brief_locks(runner, prepared, segment));
     let next_start = next_start(runner, prepared, segment);
     let unit = UnitRun {
         text: &prepared.script.text,
@@ -124,13 +122,12 @@ async fn run_segment(
         sequence_values: sequence_values(prepared, segment),
         next_start: next_start.as_ref(),
     };
-    let recorded: BuildChange<'_> = &change;
-    let after_alone = Some(recorded).filter(|_| checkpoint == Checkpoint::Written);
+    let after_alone = (checkpoint == Checkpoint::Written).then_some(&change as BuildChange<'_>);
     let mut tries = 0;
     loop {
         let running = async {
             if segment.in_transaction {
-                runner.backend.run_in_transaction(runner.history_sql, &unit, recorded).await
+                runner.backend.run_in_transaction(runner.history_sql, &unit, &change).await
             } else {
                 runner.backend.run_alone(runner.history_sql, &unit, after_alone).await
             }
@@ -151,6 +148,12 @@ async fn run_segment(
             return Err(runner.stop_early(prepared, done).await);
         }
     }
+}
+
+/// What the history is compared with before it is written; empty where a lock makes that unnecessary.
+fn fingerprint(runner: &StepRunner<'_, '_>) -> String {
+    let is_compared = runner.backend.compares_history();
+    if is_compared { history_changes::fingerprint(runner.history, &runner.step.key) } else { String::new() }
 }
 
 /// The start of the next step, if this segment is the last before it, and leaves the session as the next step needs it.

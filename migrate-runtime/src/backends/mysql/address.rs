@@ -120,6 +120,10 @@ impl Driver for sqlx::MySql {
 
 #[async_trait]
 impl Address for MySqlAddress {
+    fn place(&self) -> String {
+        destination(&self.options).place()
+    }
+
     fn destination(&self) -> Option<Destination> {
         self.options.get_socket().map(|_| destination(&self.options))
     }

@@ -25,6 +25,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     literal,
     quote: |name| format!("`{}`", name.replace('`', "``")),
     names: SystemNames::PLAIN,
+    names_requirements: |column| format!("(instr(lower({column}), 'requires') > 0)"),
     as_rfc3339: |column| format!("date_format({column}, '%Y-%m-%dT%H:%i:%sZ')"),
     since_transaction,
     upsert,

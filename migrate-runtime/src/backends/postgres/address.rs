@@ -182,6 +182,14 @@ impl Driver for sqlx::Postgres {
 
 #[async_trait]
 impl Address for PgAddress {
+    fn place(&self) -> String {
+        let mut destination = destination(&self.options);
+        if destination.database.is_empty() {
+            destination.database.clone_from(&destination.user);
+        }
+        destination.place()
+    }
+
     fn destination(&self) -> Option<Destination> {
         self.destination.clone()
     }

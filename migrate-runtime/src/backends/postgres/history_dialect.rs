@@ -27,6 +27,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
         concat: "OPERATOR(pg_catalog.||)",
         function: "pg_catalog.",
     },
+    names_requirements: |column| format!("(pg_catalog.strpos(pg_catalog.lower({column}), 'requires') OPERATOR(pg_catalog.>) 0)"),
     as_rfc3339: |column| format!("pg_catalog.to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"),
     since_transaction,
     upsert,

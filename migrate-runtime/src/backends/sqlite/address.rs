@@ -87,6 +87,15 @@ impl Driver for sqlx::Sqlite {
 
 #[async_trait]
 impl Address for SqliteAddress {
+    fn place(&self) -> String {
+        let file = self.options.get_filename();
+        // A file that does not exist yet is in a folder that does.
+        let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let in_folder = || Some(parent.canonicalize().ok()?.join(file.file_name()?));
+        let path = file.canonicalize().ok().or_else(in_folder);
+        path.as_deref().unwrap_or(file).display().to_string()
+    }
+
     async fn open(&self, open: OpenOptions, url: &DatabaseUrl) -> Result<Box<dyn Backend>, Error> {
         let file = self.options.get_filename();
         if !open.create && !self.in_memory && !file.exists() {

@@ -21,6 +21,7 @@ pub static DIALECT: HistoryDialect = HistoryDialect {
     literal,
     quote: |name| format!("\"{}\"", name.replace('"', "\"\"")),
     names: SystemNames::PLAIN,
+    names_requirements: |column| format!("(instr(lower({column}), 'requires') > 0)"),
     as_rfc3339: |column| format!("strftime('%Y-%m-%dT%H:%M:%SZ', {column})"),
     since_transaction,
     upsert,
