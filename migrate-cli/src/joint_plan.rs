@@ -10,7 +10,7 @@ use migrate_model::directives::Requirement;
 use migrate_model::finding::Finding;
 use migrate_model::history::History;
 use migrate_model::plan::{self, OtherHistories};
-use migrate_model::plan_order::{self, Part, requirements};
+use migrate_model::plan_order::{self, PlanPart, requirements};
 use migrate_model::requirements::describe_cycle;
 use migrate_runtime::{Direction, MigrationKey, Plan, StatusReport, Step, Target};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ pub struct JointPlan<'s> {
     /// One for each service.
     pub plans: Vec<Plan<'s>>,
     /// In the order of execution. Each service has at least one, also with nothing to do.
-    pub parts: Vec<Part>,
+    pub parts: Vec<PlanPart>,
     /// Why there is no order.
     pub cycle: Option<Finding>,
 }

@@ -3,13 +3,13 @@
 use crate::command::Context;
 use crate::failure::CommandError;
 use crate::joint_plan;
-use crate::run::{Dependents, Needs, RunArguments};
+use crate::run::{Needs, RunArguments};
 use crate::service::Service;
 use crate::stored_scripts::{self, StoredScript};
 use crate::words::count_migrations;
 use clap::Args;
 use migrate_model::finding::Finding;
-use migrate_runtime::{Direction, Migrator, Target};
+use migrate_runtime::{Dependents, Direction, Migrator, Target};
 
 /// Rejects a revert if one of its down migrations contains an error.
 ///

@@ -22,8 +22,8 @@ use migrate_model::place::Place;
 use migrate_model::script::EMPTY_FILE;
 use migrate_model::statement::{self, Reading};
 use migrate_runtime::{
-    DatabaseUrl, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, RunReport, StatusReport, Step,
-    StopSignal, Target, TransactionMode, Version,
+    DatabaseUrl, Dependents, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, RunReport, StatusReport,
+    Step, StopSignal, Target, TransactionMode, Version,
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -97,7 +97,7 @@ pub struct Run {
 
 /// What was done for one service so far.
 #[derive(Debug, Default)]
-struct ServiceReport {
+struct ServiceProgress {
     report: RunReport,
     took: Duration,
     /// The messages of the server, as JSON.
@@ -119,7 +119,7 @@ pub async fn run_in_order(
     context: &Context<'_>,
 ) -> Result<Exit, CommandError> {
     let stop = signals::listen(context.output);
-    let mut reports: Vec<Option<ServiceReport>> = services.iter().map(|_| None).collect();
+    let mut reports: Vec<Option<ServiceProgress>> = services.iter().map(|_| None).collect();
     for (at, run) in runs.iter().enumerate() {
         let service = &services[run.service];
         let of_service = stored.iter().filter(|script| script.service == service.name);
@@ -173,7 +173,7 @@ fn with_other_databases(
     at: usize,
     services: &[Service],
     elsewhere: &[AppliedThere],
-    reports: &[Option<ServiceReport>],
+    reports: &[Option<ServiceProgress>],
 ) -> Migrator {
     let place = services[at].history_place();
     for other in elsewhere.iter().filter(|other| other.place != place) {
@@ -257,7 +257,7 @@ pub async fn run_if_current(context: &Context<'_>) -> Result<bool, CommandError>
             Ok(false) | Err(_) => return Ok(false),
         }
     }
-    let nothing = ServiceReport::default();
+    let nothing = ServiceProgress::default();
     let report = |service: &SummarizedService| {
         print_completed(&service.settings.service, &nothing.report, Duration::ZERO, context.output);
         report_json(&service.settings.service, &service.url, &nothing)
@@ -278,16 +278,6 @@ pub struct Needs {
     pub dependents: Dependents,
 }
 
-/// What becomes of a migration that an applied one of another service requires.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Dependents {
-    /// It is not reverted.
-    #[default]
-    Protected,
-    /// It is reverted all the same.
-    Disregarded,
-}
-
 impl Needs {
     /// A plan in a direction, which reverts nothing that another service requires.
     pub fn of(direction: Direction) -> Self {
@@ -296,8 +286,7 @@ impl Needs {
 
     /// A migrator that plans so.
     pub fn migrator(self, service: &Service) -> Migrator {
-        let migrator = Migrator::new(service.set.clone());
-        if self.dependents == Dependents::Disregarded { migrator.revert_what_others_require() } else { migrator }
+        Migrator::new(service.set.clone()).dependents(self.dependents)
     }
 }
 
@@ -345,7 +334,7 @@ async fn apply(
     service: &Service,
     targets: &[Target],
     migrator: &Migrator,
-    so_far: &mut ServiceReport,
+    so_far: &mut ServiceProgress,
     context: &Context<'_>,
 ) -> Result<(), CommandError> {
     let started = Instant::now();
@@ -364,7 +353,7 @@ async fn apply(
 }
 
 /// Reports what was done for a service, after the last of its runs.
-fn finish(service: &Service, done: &mut ServiceReport, context: &Context<'_>) {
+fn finish(service: &Service, done: &mut ServiceProgress, context: &Context<'_>) {
     let report = &mut done.report;
     // What this run has reverted is no longer ahead.
     let is_reverted = |key: &MigrationKey| report.done.iter().any(|done| done.direction == Direction::Down && done.key == *key);
@@ -374,7 +363,7 @@ fn finish(service: &Service, done: &mut ServiceReport, context: &Context<'_>) {
 }
 
 /// The services that had a turn, in the order of their first turns, as JSON.
-fn documents(services: &[Service], reports: &[Option<ServiceReport>], runs: &[Run]) -> Vec<Value> {
+fn documents(services: &[Service], reports: &[Option<ServiceProgress>], runs: &[Run]) -> Vec<Value> {
     let mut order: Vec<usize> = Vec::new();
     runs.iter().map(|run| run.service).for_each(|service| {
         if !order.contains(&service) {
@@ -385,7 +374,7 @@ fn documents(services: &[Service], reports: &[Option<ServiceReport>], runs: &[Ru
     order.into_iter().filter_map(document).collect()
 }
 
-fn report_json(service: &str, url: &DatabaseUrl, done: &ServiceReport) -> Value {
+fn report_json(service: &str, url: &DatabaseUrl, done: &ServiceProgress) -> Value {
     json!({
         "service": service,
         "database": url.to_string(),

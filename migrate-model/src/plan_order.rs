@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// Successive steps of one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct PlanPart {
     /// The position of the service.
     pub service: usize,
     /// The positions of its steps in the plan of the service.
@@ -29,7 +29,7 @@ pub fn requirements<'a>(step: &Step<'a>) -> &'a [Requirement] {
 ///
 /// # Errors
 /// If migrations require each other.
-pub fn order(names: &[&str], plans: &[Plan<'_>], targets: &[Target]) -> Result<Vec<Part>, Cycle> {
+pub fn order(names: &[&str], plans: &[Plan<'_>], targets: &[Target]) -> Result<Vec<PlanPart>, Cycle> {
     let is_revert = plans.iter().flat_map(|plan| &plan.steps).any(|step| step.direction == Direction::Down);
     let migrations = |plan: &Plan<'_>| {
         let mut migrations: Vec<(MigrationKey, Vec<Requirement>)> =
@@ -53,9 +53,9 @@ pub fn order(names: &[&str], plans: &[Plan<'_>], targets: &[Target]) -> Result<V
 }
 
 /// Whole plans, one after another.
-pub fn unordered(plans: &[Plan<'_>], targets: &[Target]) -> Vec<Part> {
+pub fn unordered(plans: &[Plan<'_>], targets: &[Target]) -> Vec<PlanPart> {
     let plans = plans.iter().zip(targets).enumerate();
-    plans.map(|(service, (plan, target))| Part { service, steps: 0..plan.steps.len(), target: target.clone() }).collect()
+    plans.map(|(service, (plan, target))| PlanPart { service, steps: 0..plan.steps.len(), target: target.clone() }).collect()
 }
 
 /// The target of the only part of a service is that of the service.
@@ -63,7 +63,7 @@ fn is_only(legs: &[Leg], leg: &Leg) -> bool {
     legs.iter().filter(|other| other.service == leg.service).count() == 1
 }
 
-fn up(legs: &[Leg], plans: &[Plan<'_>], targets: &[Target]) -> Vec<Part> {
+fn up(legs: &[Leg], plans: &[Plan<'_>], targets: &[Target]) -> Vec<PlanPart> {
     let mut done = vec![0; plans.len()];
     let part = |leg: &Leg| {
         let steps = done[leg.service]..leg.done;
@@ -71,13 +71,13 @@ fn up(legs: &[Leg], plans: &[Plan<'_>], targets: &[Target]) -> Vec<Part> {
         let last = steps.end.checked_sub(1).and_then(|last| plans[leg.service].steps.get(last));
         let target = last.and_then(|step| step.key.version()).filter(|_| !is_only(legs, leg));
         let target = target.map_or_else(|| targets[leg.service].clone(), |version| Target::UpTo(version.clone()));
-        Part { service: leg.service, steps, target }
+        PlanPart { service: leg.service, steps, target }
     };
     legs.iter().map(part).collect()
 }
 
 /// The legs count from the oldest migration, and the last one is carried out first.
-fn down(legs: &[Leg], plans: &[Plan<'_>], targets: &[Target]) -> Vec<Part> {
+fn down(legs: &[Leg], plans: &[Plan<'_>], targets: &[Target]) -> Vec<PlanPart> {
     let part = |leg: &Leg| {
         let steps = &plans[leg.service].steps;
         let earlier = legs.iter().filter(|other| other.service == leg.service && other.done < leg.done);
@@ -86,7 +86,7 @@ fn down(legs: &[Leg], plans: &[Plan<'_>], targets: &[Target]) -> Vec<Part> {
         // Everything above the newest migration that stays for now.
         let stays = steps.get(range.end).and_then(|step| step.key.version()).filter(|_| !is_only(legs, leg));
         let target = stays.map_or_else(|| targets[leg.service].clone(), |version| Target::DownTo(version.clone()));
-        Part { service: leg.service, steps: range, target }
+        PlanPart { service: leg.service, steps: range, target }
     };
     legs.iter().rev().map(part).collect()
 }

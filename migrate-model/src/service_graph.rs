@@ -30,8 +30,6 @@ pub struct Leg {
     pub service: usize,
     /// How many of its migrations are done after this leg.
     pub done: usize,
-    /// Whether no other leg of this service follows.
-    pub is_last: bool,
 }
 
 /// Migrations that require each other, so that none of them can be the first.
@@ -100,7 +98,7 @@ pub fn order(services: &[ServiceMigrations<'_>]) -> Result<Vec<Leg>, Cycle> {
             }
             let is_last = done[at] == services[at].migrations.len();
             if is_last || done[at] > before {
-                legs.push(Leg { service: at, done: done[at], is_last });
+                legs.push(Leg { service: at, done: done[at] });
                 is_open[at] = !is_last;
                 is_stuck = false;
             }
@@ -275,7 +273,6 @@ mod tests {
                             prop_assert_eq!(blocker(&all, &done, leg.service), None);
                         }
                         done[leg.service] = leg.done;
-                        prop_assert_eq!(leg.is_last, leg.done == all[leg.service].migrations.len());
                     }
                     prop_assert!(all.iter().zip(&done).all(|(service, done)| service.migrations.len() == *done));
                     // From any state that a part of the order has left.

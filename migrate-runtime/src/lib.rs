@@ -119,6 +119,7 @@ pub use crate::{
     joint_migrator::{JointMigrator, ServiceReport},
     migrator::{Migrator, Resolution},
     report::{CompletedMigration, RunReport},
+    run_options::Dependents,
     shared_set::SharedSet,
     status_report::{Activity, StatusReport},
     stop_signal::StopSignal,

@@ -263,10 +263,10 @@ impl Migrator {
         self
     }
 
-    /// Also reverts migrations that an applied migration of another service requires [default: `still-required` is an error].
+    /// What a revert does with migrations that applied migrations of other services require [default: they are not reverted].
     #[must_use]
-    pub fn revert_what_others_require(mut self) -> Self {
-        self.options.dependents = Dependents::Disregarded;
+    pub fn dependents(mut self, dependents: Dependents) -> Self {
+        self.options.dependents = dependents;
         self
     }
 

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 type Observer = Arc<dyn Fn(&Event<'_>) + Send + Sync>;
 
-/// What becomes of a migration that one of another service requires.
+/// What a revert does with a migration that an applied migration of another service requires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Dependents {
-    /// It is not reverted.
+pub enum Dependents {
+    /// It is not reverted; the code of the error is `still-required`.
     #[default]
     Protected,
     /// It is reverted all the same.

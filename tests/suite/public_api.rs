@@ -1,8 +1,8 @@
 //! Everything that `migrate-runtime` exports, used from outside: each type that a signature names can be named by an application.
 
 use migrate_runtime::{
-    Activity, Checksum, Code, CompletedMigration, Database, DatabaseUrl, Dialect, Direction, Directives, Divergence, Error,
-    ErrorKind, Event, Finding, History, HistoryTables, HistoryWriters, InvalidChecksum, InvalidMigrations, InvalidVersion,
+    Activity, Checksum, Code, CompletedMigration, Database, DatabaseUrl, Dependents, Dialect, Direction, Directives, Divergence,
+    Error, ErrorKind, Event, Finding, History, HistoryTables, HistoryWriters, InvalidChecksum, InvalidMigrations, InvalidVersion,
     JointMigrator, Level, LockSettings, LockStrategy, Migration, MigrationKey, MigrationSet, MigrationSetBuilder, MigrationState,
     MigrationStatus, Migrator, MissingRequirement, NamedObject, OutOfOrder, Phase, Place, Plan, Policy, Position, Quoting,
     Reading, Record, RecordState, RecordedRun, Requirement, Resolution, RoutineBody, RunReport, RunSettings, Script,
@@ -98,7 +98,8 @@ async fn an_application_can_name_everything() {
 
     let missing: &[MissingRequirement] = &plan.missing;
     assert!(missing.is_empty());
-    let several: JointMigrator = Migrator::all([SharedSet::from(set.clone())]);
+    let several: JointMigrator =
+        Migrator::all([SharedSet::from(set.clone())]).each(|migrator| migrator.dependents(Dependents::Protected));
     let reports: Vec<ServiceReport> = several.run(&url).await.unwrap();
     assert_eq!((reports.len(), reports[0].service.as_str(), reports[0].report.done.len()), (1, "shop", 0));
 

@@ -23,7 +23,7 @@ pub struct Arguments {
 }
 
 /// A migration in the order of execution.
-struct Node<'a> {
+struct OrderedRow<'a> {
     service: &'a str,
     version: String,
     /// The position of the one before it in its service.
@@ -31,7 +31,7 @@ struct Node<'a> {
     requires: &'a [Requirement],
 }
 
-impl Node<'_> {
+impl OrderedRow<'_> {
     fn name(&self) -> String {
         format!("{}:{}", self.service, self.version)
     }
@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
     let sets = known_services::with_required(context, sets)?;
     let services: Vec<ServiceMigrations<'_>> = sets.iter().map(|(name, set)| requirements::migrations(name, set)).collect();
     let legs = service_graph::order(&services).map_err(|cycle| CommandError::Findings(vec![describe_cycle(&cycle)]))?;
-    let mut nodes: Vec<Node<'_>> = Vec::new();
+    let mut nodes: Vec<OrderedRow<'_>> = Vec::new();
     let mut last: Vec<Option<usize>> = vec![None; services.len()];
     let mut done = vec![0; services.len()];
     for leg in legs {
@@ -64,17 +64,18 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         for migration in &service.migrations[done[leg.service]..leg.done] {
             let previous = last[leg.service].replace(nodes.len());
             let version = migration.key.as_str().to_owned();
-            nodes.push(Node { service: service.service, version, previous, requires: migration.requires });
+            nodes.push(OrderedRow { service: service.service, version, previous, requires: migration.requires });
         }
         done[leg.service] = leg.done;
     }
     if context.output.is_json() {
-        let node = |node: &Node<'_>| json!({ "service": node.service, "version": node.version, "requires": node.required() });
+        let node =
+            |node: &OrderedRow<'_>| json!({ "service": node.service, "version": node.version, "requires": node.required() });
         context.output.json(&json!({ "migrations": nodes.iter().map(node).collect::<Vec<_>>() }));
     } else if arguments.mermaid {
         context.output.data(mermaid(&nodes).join("\n"));
     } else {
-        let row = |(at, node): (usize, &Node<'_>)| {
+        let row = |(at, node): (usize, &OrderedRow<'_>)| {
             vec![Cell::plain((at + 1).to_string()), Cell::plain(node.name()), Cell::plain(node.required().join(", "))]
         };
         context.output.table(&["step", "migration", "requires"], nodes.iter().enumerate().map(row).collect());
@@ -84,9 +85,9 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
 
 /// The diagram: an arrow leads from a migration to those that come after it. Of each service, only the migrations that require others
 /// or are required.
-fn mermaid(nodes: &[Node<'_>]) -> Vec<String> {
-    let required: BTreeSet<String> = nodes.iter().flat_map(Node::required).collect();
-    let is_shown = |node: &Node<'_>| !node.requires.is_empty() || required.contains(&node.name());
+fn mermaid(nodes: &[OrderedRow<'_>]) -> Vec<String> {
+    let required: BTreeSet<String> = nodes.iter().flat_map(OrderedRow::required).collect();
+    let is_shown = |node: &OrderedRow<'_>| !node.requires.is_empty() || required.contains(&node.name());
     let visible: Vec<usize> = (0..nodes.len()).filter(|at| is_shown(&nodes[*at])).collect();
     let position = |name: &str| visible.iter().copied().find(|at| nodes[*at].name() == name);
     let mut lines = vec!["graph TD".to_owned()];

@@ -12,7 +12,7 @@ use crate::views;
 use crate::words::{count_migrations, verb};
 use clap::Args;
 use migrate_model::divergence;
-use migrate_model::plan_order::Part;
+use migrate_model::plan_order::PlanPart;
 use migrate_runtime::{Direction, Migrator, Plan, Step, Target, Version};
 use serde_json::{Value, json};
 
@@ -81,13 +81,13 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
 }
 
 /// The rows of a part of the run.
-fn rows(part: &Part, services: &[Service], joint: &JointPlan<'_>, modes: &[Vec<String>]) -> Vec<Vec<Cell>> {
+fn rows(part: &PlanPart, services: &[Service], joint: &JointPlan<'_>, modes: &[Vec<String>]) -> Vec<Vec<Cell>> {
     let (name, steps) = (&services[part.service].name, &joint.plans[part.service].steps[part.steps.clone()]);
     steps.iter().zip(&modes[part.service][part.steps.clone()]).map(|(step, mode)| cells(name, step, mode)).collect()
 }
 
 /// The migrations of a part of the run, in the order of execution over all services.
-fn order(part: &Part, services: &[Service], joint: &JointPlan<'_>) -> Vec<Value> {
+fn order(part: &PlanPart, services: &[Service], joint: &JointPlan<'_>) -> Vec<Value> {
     let name = &services[part.service].name;
     let steps = &joint.plans[part.service].steps[part.steps.clone()];
     steps.iter().map(|step| json!({ "service": name, "version": step.key.as_str() })).collect()

@@ -32,7 +32,12 @@ pub struct Arguments {
 pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let services = context.source.services()?;
     let several = services.len() > 1;
-    let mut view = View { long: arguments.long || !several, several, ..View::default() };
+    let rows_of = match (several, arguments.long) {
+        (false, _) => Rows::Migrations,
+        (true, true) => Rows::MigrationsOfServices,
+        (true, false) => Rows::Services,
+    };
+    let mut view = View { rows_of, documents: Vec::new(), rows: Vec::new(), summaries: Vec::new() };
     let (mut pending, mut rejected) = (0, 0);
     let mut failures = Vec::new();
     let mut seen = BTreeSet::new();
@@ -56,26 +61,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     }
     let others = if several { unknown_services(&services, context).await } else { Vec::new() };
     if context.output.is_json() {
-        let mut document = json!({ "services": view.documents });
-        if several {
-            document["other_services"] = others
-                .iter()
-                .map(|(url, resident)| {
-                    json!({
-                        "database": url, "service": resident.name, "table": resident.table, "applied": resident.applied,
-                    })
-                })
-                .collect();
-        }
-        context.output.json(&document);
+        context.output.json(&view.document(&others));
     } else {
-        view.print(context.output);
-        for (url, resident) in &others {
-            let applied = resident.applied.map_or("an unknown number of migrations".to_owned(), count_migrations);
-            context
-                .output
-                .message(format!("not selected, in {url}: `{}`: {applied} applied (`{}`)", resident.name, resident.table));
-        }
+        view.print(&others, context.output);
         failures.iter().for_each(|error| context.output.failure(error));
     }
     let failed = failures.first().map(CommandError::exit);
@@ -106,12 +94,21 @@ async fn unknown_services(services: &[Service], context: &Context<'_>) -> Vec<(S
     others
 }
 
+/// What has a row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rows {
+    /// Each service.
+    Services,
+    /// Each migration of the only service.
+    Migrations,
+    /// Each migration, with its service.
+    MigrationsOfServices,
+}
+
 /// What is printed about the services.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct View {
-    /// Whether each migration has a row; otherwise, each service has one.
-    long: bool,
-    several: bool,
+    rows_of: Rows,
     documents: Vec<Value>,
     rows: Vec<Vec<Cell>>,
     summaries: Vec<String>,
@@ -119,10 +116,10 @@ struct View {
 
 impl View {
     fn add(&mut self, service: &Service, status: &StatusReport, counts: &Counts) {
-        if self.long {
+        if self.rows_of != Rows::Services {
             for migration in &status.migrations() {
                 let mut cells = cells(migration, status);
-                if self.several {
+                if self.rows_of == Rows::MigrationsOfServices {
                     cells.insert(0, Cell::plain(&service.name));
                 }
                 self.rows.push(cells);
@@ -145,7 +142,7 @@ impl View {
     }
 
     fn add_failure(&mut self, service: &Service, error: &CommandError) {
-        if self.long {
+        if self.rows_of != Rows::Services {
             self.summaries.push(format!("`{}`: unknown, because its database cannot be read", service.name));
         } else {
             let [applied, pending, latest] = ["?", "?", ""].map(Cell::plain);
@@ -155,20 +152,30 @@ impl View {
         self.documents.push(json!({ "service": service.name, "database": service.url.to_string(), "error": findings }));
     }
 
-    fn print(self, output: &Output) {
-        let mut head = if self.long {
-            vec!["version", "name", "state", "applied at (UTC)", "took"]
-        } else {
-            vec!["service", "applied", "pending", "latest", "state"]
-        };
-        if self.long && self.several {
-            head.insert(0, "service");
+    fn document(self, others: &[(String, Resident)]) -> Value {
+        let mut document = json!({ "services": self.documents });
+        if self.rows_of != Rows::Migrations {
+            let other = |(url, resident): &(String, Resident)| json!({ "database": url, "service": resident.name, "table": resident.table, "applied": resident.applied });
+            document["other_services"] = others.iter().map(other).collect();
         }
+        document
+    }
+
+    fn print(self, others: &[(String, Resident)], output: &Output) {
+        let head: &[&str] = match self.rows_of {
+            Rows::Services => &["service", "applied", "pending", "latest", "state"],
+            Rows::Migrations => &["version", "name", "state", "applied at (UTC)", "took"],
+            Rows::MigrationsOfServices => &["service", "version", "name", "state", "applied at (UTC)", "took"],
+        };
         if !self.rows.is_empty() {
-            output.table(&head, self.rows);
+            output.table(head, self.rows);
             output.message("");
         }
         self.summaries.iter().for_each(|line| output.message(line));
+        for (url, resident) in others {
+            let applied = resident.applied.map_or("an unknown number of migrations".to_owned(), count_migrations);
+            output.message(format!("not selected, in {url}: `{}`: {applied} applied (`{}`)", resident.name, resident.table));
+        }
     }
 }
 
