@@ -34,7 +34,7 @@ pub struct RunArguments {
     /// Print the SQL that would run, without running it
     #[arg(long)]
     pub dry_run: bool,
-    /// Wait at most this long if another process holds the migration lock [default: 10m]
+    /// Wait at most this long if another process holds the migration lock, or if a migration requires one that another service has not applied yet [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration, default_value = "10m", hide_default_value = true)]
     pub lock_wait: Duration,
     /// Use this strategy for the migration lock: `session` (a session-level lock of the server), `lease` (a table row with an expiry time) or `auto`. With `auto`, the strategy is `lease` if a connection pooler or a cluster with several writable servers (such as Galera) is detected, else `session` [default: `lock` in `migrate.toml`, else `auto`]
