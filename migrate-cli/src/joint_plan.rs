@@ -188,6 +188,15 @@ impl<'s> JointPlan<'s> {
         CommandError::all(errors)
     }
 
+    /// What applies again what a revert with this plan has reverted, in the opposite order.
+    pub fn runs_back(&self) -> Vec<Run> {
+        let back = |part: &PlanPart| {
+            let newest = self.plans[part.service].steps.get(part.steps.clone())?.first()?;
+            Some(Run { service: part.service, targets: vec![Target::UpTo(newest.key.version()?.clone())] })
+        };
+        self.parts.iter().rev().filter_map(back).collect()
+    }
+
     /// What runs, in this order.
     pub fn runs(&self) -> Vec<Run> {
         self.parts.iter().map(|part| Run { service: part.service, targets: vec![part.target.clone()] }).collect()

@@ -108,6 +108,9 @@ async fn services_that_depend_on_each_other(kind: Kind) {
     binary.ok(&["down", "--workspace", "--to", "1", "--yes"]);
     assert_eq!(applied(&database).await, ["api|001", "billing|001"]);
     binary.ok(&["up", "--workspace"]);
+    let redo = binary.ok(&["redo", "--workspace", "--steps", "2", "--yes"]).stderr;
+    assert!(redo.contains("`api`: 2 migrations reverted and 2 applied"), "{redo}");
+    assert_eq!(applied(&database).await, ["api|001", "api|002", "billing|001", "billing|002"]);
     binary.ok(&["down", "--workspace", "--all", "--yes"]);
     assert_eq!(applied(&database).await, [] as [&str; 0]);
     let events = database.rows("SELECT service, version FROM migration_events WHERE event = 'reverted' ORDER BY id DESC").await;

@@ -3,7 +3,7 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::joint_plan::{self, AppliedThere};
+use crate::joint_plan::{self, AppliedThere, JointPlan, Missing};
 use crate::revert::{RevertArguments, check_down_scripts, confirm_revert};
 use crate::run::{Run, RunArguments, run_in_order, run_jointly};
 use crate::service::Service;
@@ -32,7 +32,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     check_down_scripts(&services, &revert).await?;
     let needs = arguments.revert_arguments.needs();
     let run_arguments = arguments.revert_arguments.of_run(&arguments.run_arguments);
-    let statuses = joint_plan::statuses(&services, needs, context.output).await?;
+    let mut statuses = joint_plan::statuses(&services, needs, context.output).await?;
     for (service, status) in services.iter().zip(&statuses) {
         check_second_half(service, status, &revert)?;
     }
@@ -44,6 +44,15 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     if arguments.run_arguments.dry_run {
         return run_jointly(&services, &vec![revert; services.len()], &run_arguments, &stored, context).await;
     }
+    let elsewhere = AppliedThere::of(&services, &statuses);
+    if services.len() > 1 {
+        let targets = vec![revert; services.len()];
+        joint_plan::assume_others(&services, &mut statuses, &targets)?;
+        let joint = JointPlan::of(&services, &statuses, &targets)?;
+        joint.require_clear(&services, &statuses, Missing::Rejected)?;
+        let runs: Vec<Run> = joint.runs().into_iter().chain(joint.runs_back()).collect();
+        return run_in_order(&services, &elsewhere, &runs, &run_arguments, &stored, context).await;
+    }
     let mut runs = Vec::new();
     for (service, status) in statuses.iter().enumerate() {
         // A revert that was interrupted is completed, and what it reverts is applied again, too.
@@ -52,7 +61,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         let latest = applied.filter_map(|record| record.key.version()).max().map(|version| Target::UpTo(version.clone()));
         runs.push(Run { service, targets: [Some(revert.clone()), latest].into_iter().flatten().collect() });
     }
-    run_in_order(&services, &AppliedThere::of(&services, &statuses), &runs, &run_arguments, &stored, context).await
+    run_in_order(&services, &elsewhere, &runs, &run_arguments, &stored, context).await
 }
 
 /// Rejects a run that would revert migrations and could then not apply them again.
