@@ -132,6 +132,9 @@ fn discover(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
                     }
                     projects
                 };
+                if let Some(unknown) = unknown_exclusion(&packages, excluded, &allowed) {
+                    return Err(unknown);
+                }
                 packages.iter().flat_map(of_package).map(&mut collect).collect()
             }
             // Outside a cargo package, the current folder may still contain migrations.
@@ -273,6 +276,22 @@ fn selected_packages(context: &Context<'_>, current_dir: &Path) -> Result<Option
             Err(CommandError::usage(message).help("select one with `-p NAME`, or all with `--workspace`"))
         }
     }
+}
+
+/// The error about a name that is left out and that nothing has.
+fn unknown_exclusion(packages: &[Package], excluded: &[String], allowed: &[PathBuf]) -> Option<CommandError> {
+    let is_service = |word: &str| {
+        let projects = packages.iter().flat_map(|package| package.projects(allowed));
+        projects.into_iter().any(|(project, _)| is_match(word, &project.service))
+    };
+    let is_known = |word: &&String| packages.iter().any(|package| package.is_named(word)) || is_service(word);
+    let unknown = excluded.iter().find(|word| !is_known(word))?;
+    let names = packages.iter().map(|package| package.name.as_str());
+    let error = CommandError::usage(format!("`--exclude {unknown}` matches none of the selected packages and services"));
+    Some(match nearest(unknown, names) {
+        Some(near) => error.help(format!("write `--exclude {near}`")),
+        None => error.help("correct the name, or remove the option"),
+    })
 }
 
 /// The packages that have one of these names, or a service that has one.

@@ -79,11 +79,25 @@ pub async fn informed_statuses(services: &[Service], context: &Context<'_>) -> R
         let status = needs.migrator(service).status_for(&service.url, needs.direction).await;
         statuses.push(status.map_err(|error| CommandError::from(error).of(service))?);
     }
-    let others = context.source.required_services(services)?;
-    let mut elsewhere = AppliedThere::of(services, &statuses);
-    elsewhere.extend(AppliedThere::of(&others, &self::statuses(&others, needs, &context.output.quiet()).await?));
-    assume_elsewhere(services, &mut statuses, &elsewhere);
+    informed_elsewhere(services, &mut statuses, context).await?;
     Ok(statuses)
+}
+
+/// Tells services what other services of the workspace have applied, in whichever database, and returns it.
+///
+/// # Errors
+/// As [`informed_statuses`].
+pub async fn informed_elsewhere(
+    services: &[Service],
+    statuses: &mut [StatusReport],
+    context: &Context<'_>,
+) -> Result<Vec<AppliedThere>, CommandError> {
+    let others = context.source.required_services(services)?;
+    let mut elsewhere = AppliedThere::of(services, statuses);
+    let of_others = self::statuses(&others, Needs::of(Direction::Up), &context.output.quiet()).await?;
+    elsewhere.extend(AppliedThere::of(&others, &of_others));
+    assume_elsewhere(services, statuses, &elsewhere);
+    Ok(elsewhere)
 }
 
 /// The states of all services.

@@ -359,7 +359,9 @@ pub fn still_required(service: &str, title: &str, key: &MigrationKey, dependent:
     let Dependent { service: other, key: version, .. } = dependent;
     let message = format!("`{title}` of `{service}` cannot be reverted, because {other}:{version} requires it and is applied");
     Divergence::new(&codes::STILL_REQUIRED, Level::Error, key, message)
-        .help(format!("revert {other}:{version} first: `cargo migrate down -p {other}`"))
+        .help(format!(
+            "revert {other}:{version} first, with all later migrations of `{other}`: `cargo migrate down -p {other} --to VERSION`, where VERSION is the one before {version}, or 0"
+        ))
         .help("or, if the schema of the other service does not need it any more, revert with `--force`")
 }
 

@@ -228,8 +228,9 @@ pub fn plan<'a>(
         Direction::Down => down(&mut plan, &rows, target),
     }
     check_requirements(&mut plan, set.service(), history, others);
-    let lost = rows.iter().flat_map(|row| lost_requirements(row, set.service(), others));
-    plan.divergences.extend(lost);
+    if target.direction() == Direction::Up {
+        plan.divergences.extend(rows.iter().flat_map(|row| lost_requirements(row, set.service(), others)));
+    }
     let required = plan.steps.iter().filter(|step| step.direction == Direction::Down).flat_map(|step| {
         let dependents = others.dependents_of(set.service(), &step.key);
         dependents.map(|dependent| divergences::still_required(set.service(), &step.title, &step.key, dependent))

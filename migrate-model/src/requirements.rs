@@ -80,7 +80,8 @@ impl KnownServices<'_> {
         let title = migration.title();
         let Some((_, set)) = self.services.iter().find(|(service, _)| *service == name) else {
             let message = format!("`{title}` requires {requirement}, but the workspace contains no service `{name}`");
-            let near = nearest(name, self.services.iter().map(|(service, _)| *service));
+            let same = self.services.iter().map(|(service, _)| *service).find(|service| service.eq_ignore_ascii_case(name));
+            let near = same.or_else(|| nearest(name, self.services.iter().map(|(service, _)| *service)));
             return Some(match near {
                 Some(near) => finding(migration, requirement, message, format!("write `{near}:{}`", requirement.version)),
                 None => {
@@ -99,14 +100,24 @@ impl KnownServices<'_> {
     pub fn cycle(&self) -> Option<Finding> {
         let services: Vec<ServiceMigrations<'_>> = self.services.iter().map(|(service, set)| migrations(service, set)).collect();
         let cycle = service_graph::order(&services).err()?;
+        // Reported by `within`.
+        if cycle.chain.iter().all(|link| Some(&link.service) == cycle.chain.first().map(|first| &first.service)) {
+            return None;
+        }
         let first = cycle.chain.first();
         let set = first.and_then(|link| self.services.iter().find(|(service, _)| *service == link.service));
         let migration = set.zip(first).and_then(|((_, set), link)| set.get(link.key.version()?));
         let finding = describe_cycle(&cycle);
         Some(match migration {
             Some(migration) => {
-                let requirement = migration.up.directives.requires.first();
-                finding.at(requirement.map_or_else(|| Place::file(&*migration.up.file), |first| place(migration, first)))
+                let next = cycle.chain.get(1).map(|link| (link.service.as_str(), &link.key));
+                let is_next = |requirement: &&Requirement| {
+                    next.is_some_and(|(service, key)| {
+                        requirement.service.as_deref() == Some(service) && *key == requirement.version
+                    })
+                };
+                let requirement = migration.up.directives.requires.iter().find(is_next);
+                finding.at(requirement.map_or_else(|| Place::file(&*migration.up.file), |next| place(migration, next)))
             }
             None => finding,
         })

@@ -10,7 +10,7 @@ use crate::shared_set::SharedSet;
 use crate::summary::SummaryState;
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::dialect::Dialect;
-use migrate_model::divergence::Divergence;
+use migrate_model::divergence::{Divergence, REQUIRES};
 use migrate_model::finding::{Finding, Level};
 use migrate_model::history::History;
 use migrate_model::key::MigrationKey;
@@ -184,7 +184,9 @@ impl StatusReport {
     /// # Errors
     /// As [`plan`](Self::plan).
     pub fn divergences(&self) -> Result<Vec<Divergence>, Error> {
-        let divergences = self.plan(&Target::Latest)?.divergences.into_iter();
+        // What pending migrations require says nothing about the files and the history.
+        let is_about_pending = |divergence: &Divergence| divergence.finding.code == &REQUIRES && divergence.is_error();
+        let divergences = self.plan(&Target::Latest)?.divergences.into_iter().filter(|divergence| !is_about_pending(divergence));
         Ok(divergences.map(|divergence| divergence.for_verify(self.policy)).collect())
     }
 

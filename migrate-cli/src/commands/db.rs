@@ -5,11 +5,12 @@ use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::joint_plan;
 use crate::run::{RunArguments, refuse_empty_drafts, run_jointly};
+use crate::service::Service;
 use crate::words::count_migrations;
 use clap::{Args, Subcommand};
 use migrate_model::finding::Finding;
 use migrate_runtime::database::{self, Resident};
-use migrate_runtime::{DatabaseUrl, Target, codes};
+use migrate_runtime::{DatabaseUrl, Migrator, Target, codes};
 use std::collections::BTreeSet;
 
 /// The subcommands of `db`.
@@ -54,6 +55,7 @@ async fn reset(arguments: &DropArguments, context: &Context<'_>) -> Result<Exit,
     let targets = vec![Target::Latest; services.len()];
     refuse_empty_drafts(&services, &targets)?;
     joint_plan::require_clear_from_empty(&services)?;
+    require_usable(&services).await?;
     let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
     let mut urls: Vec<&DatabaseUrl> = Vec::new();
     for service in &services {
@@ -75,6 +77,22 @@ async fn reset(arguments: &DropArguments, context: &Context<'_>) -> Result<Exit,
         create(url, context).await?;
     }
     run_jointly(&services, &targets, &RunArguments::default(), &[], context).await
+}
+
+/// Rejects services whose settings do not fit the database, so that nothing could be applied after the drop. What a database
+/// contains, and whether it exists, does not matter.
+async fn require_usable(services: &[Service]) -> Result<(), CommandError> {
+    let mut errors = Vec::new();
+    for service in services {
+        let unusable = [&codes::WRONG_DIALECT, &codes::SESSION_REJECTED, &codes::BAD_NAME_FOR_HISTORY];
+        match Migrator::new(service.set.clone()).status(&service.url).await {
+            Err(error) if unusable.contains(&error.code()) => {
+                errors.push(CommandError::from(error).of(service).note("state: nothing was dropped"));
+            }
+            Ok(_) | Err(_) => {}
+        }
+    }
+    CommandError::all(errors)
 }
 
 /// Who has recorded migrations in a database that is to be dropped.

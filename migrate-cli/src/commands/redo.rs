@@ -3,7 +3,7 @@
 use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
-use crate::joint_plan::{self, AppliedThere, JointPlan, Missing};
+use crate::joint_plan::{self, JointPlan, Missing};
 use crate::revert::{RevertArguments, check_down_scripts, confirm_revert};
 use crate::run::{Run, RunArguments, run_in_order, run_jointly};
 use crate::service::Service;
@@ -33,6 +33,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let needs = arguments.revert_arguments.needs();
     let run_arguments = arguments.revert_arguments.of_run(&arguments.run_arguments);
     let mut statuses = joint_plan::statuses(&services, needs, context.output).await?;
+    let elsewhere = joint_plan::informed_elsewhere(&services, &mut statuses, context).await?;
     for (service, status) in services.iter().zip(&statuses) {
         check_second_half(service, status, &revert)?;
     }
@@ -44,7 +45,6 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     if arguments.run_arguments.dry_run {
         return run_jointly(&services, &vec![revert; services.len()], &run_arguments, &stored, context).await;
     }
-    let elsewhere = AppliedThere::of(&services, &statuses);
     if services.len() > 1 {
         let targets = vec![revert; services.len()];
         joint_plan::assume_others(&services, &mut statuses, &targets)?;
