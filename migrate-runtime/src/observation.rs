@@ -9,7 +9,7 @@ use migrate_model::dialect::Dialect;
 use migrate_model::effect::{self, Effect, Effects, Object, Verb};
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPart, ScriptPlan, Segment};
-use migrate_model::session_effect;
+use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::statement::Reading;
 use migrate_model::token::{Token, Tokens};
 use std::collections::BTreeSet;
@@ -129,8 +129,13 @@ impl Observations {
                         // Before the start, a query of its own costs less than an expression in the transaction.
                         let is_own_query = !keeps_names || segments.is_empty() && !after_settings;
                         let joined = joined(runner.backend, runner.history_sql, &effects, done);
-                        let sql = script.statements[segment.unit.statements.start].sql(&script.text);
-                        if keeps_names && joined.is_some() && is_provable(sql, &effects, runner.reading.dialect) {
+                        let at = segment.unit.statements.start;
+                        let sql = script.statements[at].sql(&script.text);
+                        // A temporary table may hide the one that the catalog shows.
+                        let is_plain = |effect: &SessionEffect| *effect <= SessionEffect::Setting;
+                        let hides_nothing = plan.effects.iter().take(at + 1).all(is_plain);
+                        if keeps_names && hides_nothing && joined.is_some() && is_provable(sql, &effects, runner.reading.dialect)
+                        {
                             proven.insert(number);
                         }
                         match joined.filter(|_| !is_own_query) {

@@ -459,3 +459,28 @@ async fn a_failed_transaction_records_the_statement_before_it() {
     assert_eq!(database.rows("SELECT id FROM t").await, ["1"]);
     database.drop().await;
 }
+
+/// A temporary table hides the real one from the statement, and not from the catalog: what was dropped is recorded at once.
+#[tokio::test]
+async fn a_statement_on_a_temporary_table_is_recorded_at_once() {
+    let text = "CREATE TEMPORARY TABLE t (id integer);\nDROP TABLE t;\nINSERT INTO u VALUES (1);";
+    let folder = TestFolder::new(&[("001_t.up.sql", text)]);
+    let mut seen = Vec::new();
+    for at in 1.. {
+        let database = TestDatabase::new(Kind::MariaDb).await;
+        database.execute("CREATE TABLE t (id integer); CREATE TABLE u (id integer);").await;
+        let proxy = Proxy::disconnecting(Kind::MariaDb, &database.url, at, Disconnect::Before).await;
+        let _ = Migrator::new(folder.set(Kind::MariaDb.dialect())).run(&proxy.url).await;
+        let is_finished = !proxy.is_disconnected();
+        let tables =
+            "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'migration_records'";
+        if database.value(tables).await == "1" {
+            seen.extend(database.history().await);
+        }
+        database.drop().await;
+        if is_finished {
+            break;
+        }
+    }
+    assert!(seen.contains(&"001|started|2".to_owned()), "{seen:?}");
+}
