@@ -406,7 +406,7 @@ fn only_a_database_is_dropped() {
     let binary = Binary::inside(folder.path());
     let outcome = binary.run(&["db", "drop", "--yes", "-D", "sqlite:notes.txt"]);
     assert_ne!(outcome.code, 0);
-    assert!(outcome.stderr.contains("is not an SQLite database"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("is not a SQLite database"), "{}", outcome.stderr);
     assert!(folder.path().join("notes.txt").exists());
     binary.ok(&["up", "-D", "sqlite:app.db"]);
     binary.ok(&["db", "drop", "--yes", "-D", "sqlite:app.db"]);

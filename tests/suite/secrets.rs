@@ -82,6 +82,7 @@ fn commands(binary: &Binary) -> Vec<Vec<&'static str>> {
         &["repair", "--yes"],
         &["resolve", "001", "--applied"],
         &["owners"],
+        &["graph"],
         &["explain", "edited"],
         &["completions", "bash"],
         &["man", "man1"],
