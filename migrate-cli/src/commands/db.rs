@@ -55,7 +55,6 @@ async fn reset(arguments: &DropArguments, context: &Context<'_>) -> Result<Exit,
     let targets = vec![Target::Latest; services.len()];
     refuse_empty_drafts(&services, &targets)?;
     joint_plan::require_clear_from_empty(&services)?;
-    require_usable(&services).await?;
     let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
     let mut urls: Vec<&DatabaseUrl> = Vec::new();
     for service in &services {
@@ -67,6 +66,7 @@ async fn reset(arguments: &DropArguments, context: &Context<'_>) -> Result<Exit,
     for url in &urls {
         all.push(residents(url, &names, arguments).await?);
     }
+    require_usable(&services).await?;
     for (url, residents) in urls.iter().zip(&all) {
         if !confirm_drop(url, residents, context)? {
             return Ok(Exit::Failed);
