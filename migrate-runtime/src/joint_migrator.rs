@@ -85,13 +85,23 @@ impl JointMigrator {
     /// # Errors
     /// As [`Migrator::run`]; and when two services have one name, or migrations require each other.
     pub async fn run<'c>(&self, database: impl Database<'c> + Clone) -> Result<Vec<ServiceReport>, Error> {
-        if self.is_up_to_date(database.clone()).await? {
+        // The run creates a SQLite file that does not exist.
+        let is_current = match self.is_up_to_date(database.clone()).await {
+            Err(error) if error.kind() == ErrorKind::NoDatabase => false,
+            is_current => is_current?,
+        };
+        if is_current {
             return Ok(self.migrators.iter().map(|migrator| empty_report(migrator.service_name())).collect());
         }
         let names: Vec<&str> = self.migrators.iter().map(Migrator::service_name).collect();
         let mut statuses = Vec::new();
         for migrator in &self.migrators {
-            let status = migrator.status_for(database.clone(), Direction::Up).await?;
+            let status = match migrator.status_for(database.clone(), Direction::Up).await {
+                Err(error) if error.kind() == ErrorKind::NoDatabase => {
+                    migrator.status_for("sqlite::memory:", Direction::Up).await?
+                }
+                status => status?,
+            };
             if let Some(refusal) = status.refusal() {
                 return Err(refusal);
             }
