@@ -9,10 +9,12 @@ use migrate_model::finding::Finding;
 use migrate_model::requirements::KnownServices;
 use migrate_runtime::MigrationSet;
 
-/// The services of the workspace, with the migrations of those that can be read.
+/// The services of the workspace.
 #[derive(Debug)]
 pub struct KnownWorkspace {
     services: Vec<(Project, MigrationSet)>,
+    /// The services whose SQL dialect is not known, so that their migrations are not.
+    unread: Vec<String>,
 }
 
 /// All services of the workspace, and the selected ones as they are selected. `None` if no service requires one of another, or
@@ -21,28 +23,19 @@ pub struct KnownWorkspace {
 /// # Errors
 /// If settings cannot be read.
 pub fn of(context: &Context<'_>, selected: &[Project]) -> Result<Option<KnownWorkspace>, CommandError> {
-    let read = |project: &Project| {
-        let dialect = loaded_project::dialect_without_database(context, project).ok()?;
-        Some((project.clone(), project.read(dialect).set))
-    };
-    let mut services: Vec<(Project, MigrationSet)> = selected.iter().filter_map(read).collect();
-    let requires_another = |(project, set): &(Project, MigrationSet)| {
-        let mut requirements = set.iter().flat_map(|migration| &migration.up.directives.requires);
-        requirements.any(|requirement| requirement.service.as_ref().is_some_and(|service| *service != project.service))
-    };
-    if !services.iter().any(requires_another) {
+    let mut known = KnownWorkspace { services: Vec::new(), unread: Vec::new() };
+    selected.iter().for_each(|project| known.add(context, project));
+    if known.services.iter().all(|(_, set)| set.required_services().next().is_none()) {
         return Ok(None);
     }
     let workspace = packages::of_workspace(context)?;
     if workspace.is_empty() {
         return Ok(None);
     }
-    let others = workspace
-        .iter()
-        .filter(|project| selected.iter().all(|known| known.root != project.root || known.service != project.service));
-    let others: Vec<(Project, MigrationSet)> = others.filter_map(read).collect();
-    services.extend(others);
-    Ok(Some(KnownWorkspace { services }))
+    let is_selected =
+        |project: &Project| selected.iter().any(|known| known.root == project.root && known.service == project.service);
+    workspace.iter().filter(|project| !is_selected(project)).for_each(|project| known.add(context, project));
+    Ok(Some(known))
 }
 
 /// Adds the services of the workspace that these services, or each other, require.
@@ -56,14 +49,15 @@ pub fn with_required(
     let mut workspace: Option<Vec<Project>> = None;
     let mut at = 0;
     while at < sets.len() {
-        let required: Vec<String> =
-            requirements_of(&sets[at].1).filter(|name| sets.iter().all(|(known, _)| known != name)).collect();
+        let required = sets[at].1.required_services().filter(|name| sets.iter().all(|(known, _)| known != name));
+        let required: Vec<String> = required.map(str::to_owned).collect();
         at += 1;
         for name in required {
             if workspace.is_none() {
                 workspace = Some(packages::of_workspace(context)?);
             }
             let project = workspace.iter().flatten().find(|project| project.service == name);
+            // One that cannot be read has a row in what the others require, and no rows of its own.
             let dialect = project.and_then(|project| loaded_project::dialect_without_database(context, project).ok());
             if let (Some(project), Some(dialect)) = (project, dialect)
                 && sets.iter().all(|(known, _)| *known != name)
@@ -75,28 +69,28 @@ pub fn with_required(
     Ok(sets)
 }
 
-/// The other services that migrations of a set require.
-fn requirements_of(set: &MigrationSet) -> impl Iterator<Item = String> + '_ {
-    let requirements = set.iter().flat_map(|migration| &migration.up.directives.requires);
-    requirements.filter_map(|requirement| requirement.service.clone())
-}
-
 impl KnownWorkspace {
-    fn names(&self) -> Vec<(&str, &MigrationSet)> {
+    fn add(&mut self, context: &Context<'_>, project: &Project) {
+        match loaded_project::dialect_without_database(context, project) {
+            Ok(dialect) => self.services.push((project.clone(), project.read(dialect).set)),
+            // Reported if the service is selected.
+            Err(_) => self.unread.push(project.service.clone()),
+        }
+    }
+
+    fn sets(&self) -> Vec<(&str, &MigrationSet)> {
         self.services.iter().map(|(project, set)| (project.service.as_str(), set)).collect()
     }
 
     /// What is wrong with the requirements of a set on other services.
     pub fn problems(&self, set: &MigrationSet) -> Vec<Finding> {
-        KnownServices { services: &self.names() }.problems(set)
+        KnownServices { services: &self.sets(), unread: &self.unread }.problems(set)
     }
 
     /// Migrations that require each other, and the project whose migration the finding is about.
     pub fn cycle(&self) -> Option<(&Project, Finding)> {
-        let finding = KnownServices { services: &self.names() }.cycle()?;
-        let file = finding.place.as_ref().map(|place| place.file.as_str());
-        let is_in = |(_, set): &&(Project, MigrationSet)| set.iter().any(|migration| Some(&*migration.up.file) == file);
-        let (project, _) = self.services.iter().find(is_in).or(self.services.first())?;
+        let (service, finding) = KnownServices { services: &self.sets(), unread: &self.unread }.cycle()?;
+        let (project, _) = self.services.iter().find(|(project, _)| project.service == service)?;
         Some((project, finding))
     }
 }

@@ -10,7 +10,7 @@ use migrate_model::files::folder::{Folder, NO_FOLDER};
 use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
-use migrate_runtime::{DatabaseUrl, MigrationSet, SetSettings};
+use migrate_runtime::{DatabaseUrl, SetSettings};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -59,7 +59,8 @@ pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, C
 /// As [`load_with_database`].
 pub fn load_required(context: &Context<'_>, services: &[Service]) -> Result<Vec<Service>, CommandError> {
     let is_selected = |name: &str| services.iter().any(|service| service.name == name);
-    let mut open: BTreeSet<String> = services.iter().flat_map(|service| required_by(&service.set)).collect();
+    let mut open: BTreeSet<String> =
+        services.iter().flat_map(|service| service.set.required_services().map(str::to_owned)).collect();
     open.retain(|name| !is_selected(name));
     if open.is_empty() {
         return Ok(Vec::new());
@@ -71,7 +72,7 @@ pub fn load_required(context: &Context<'_>, services: &[Service]) -> Result<Vec<
             rest.into_iter().partition(|project| open.contains(&project.service));
         rest = others;
         let further: Vec<Service> = load(context, required)?.into_iter().map(Service::from).collect();
-        open = further.iter().flat_map(|service| required_by(&service.set)).collect();
+        open = further.iter().flat_map(|service| service.set.required_services().map(str::to_owned)).collect();
         loaded.extend(further);
         open.retain(|name| !is_selected(name) && loaded.iter().all(|service| service.name != *name));
         if rest.iter().all(|project| !open.contains(&project.service)) {
@@ -79,12 +80,6 @@ pub fn load_required(context: &Context<'_>, services: &[Service]) -> Result<Vec<
         }
     }
     Ok(loaded)
-}
-
-/// The services that migrations of a set require.
-fn required_by(set: &MigrationSet) -> BTreeSet<String> {
-    let requirements = set.iter().flat_map(|migration| &migration.up.directives.requires);
-    requirements.filter_map(|requirement| requirement.service.clone()).collect()
 }
 
 fn load(context: &Context<'_>, projects: Vec<Project>) -> Result<Vec<LoadedProject>, CommandError> {

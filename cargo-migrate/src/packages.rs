@@ -198,6 +198,7 @@ impl Package {
     /// Whether a word of the command line means this package: its name, a pattern, or its path.
     fn is_named(&self, word: &str) -> bool {
         let is_path = || {
+            // What does not exist is the path of no package.
             let path = Path::new(word).canonicalize().ok();
             path.is_some() && path == self.root.canonicalize().ok()
         };

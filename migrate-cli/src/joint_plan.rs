@@ -118,15 +118,6 @@ pub async fn statuses(services: &[Service], needs: Needs, output: &Output) -> Re
     Ok(statuses)
 }
 
-/// Whether a migration of these services requires one of another service.
-pub fn requires_others(services: &[Service]) -> bool {
-    let requirements = |service: &Service| {
-        let scripts = service.set.iter().flat_map(|migration| &migration.up.directives.requires);
-        scripts.filter_map(|requirement| requirement.service.clone()).any(|other| other != service.name)
-    };
-    services.iter().any(requirements)
-}
-
 /// Tells each service what the others have applied and will apply before its turn. `targets` has one target for each service.
 ///
 /// # Errors
@@ -232,7 +223,8 @@ pub fn require_clear_from_empty(services: &[Service]) -> Result<(), CommandError
     let mut plans = Vec::new();
     for service in services {
         let set = &service.set;
-        let planned = plan::plan(set, &empty, &others, &Target::Latest, set.settings().run.policy).unwrap_or_default();
+        let planned = plan::plan(set, &empty, &others, &Target::Latest, set.settings().run.policy);
+        let planned = planned.map_err(|unknown| CommandError::other(unknown.to_string()))?;
         if !planned.is_clear() {
             let error = CommandError::HistoryMismatch(planned.errors().cloned().collect());
             errors.push(error.of(service).note("state: nothing was dropped"));

@@ -127,23 +127,25 @@ pub async fn run_in_order(
         let migrator = migrator.only_stored_scripts(of_service.map(|script| (script.key.clone(), script.sql.clone())));
         let migrator = with_other_databases(migrator, run.service, services, elsewhere, &reports);
         let report = reports[run.service].get_or_insert_default();
-        match apply(service, &run.targets, &migrator, report, context).await {
-            Ok(()) if runs[at + 1..].iter().any(|later| later.service == run.service) => {}
-            Ok(()) => finish(service, report, context),
-            // The one JSON document must also contain the completed work.
-            Err(error) if context.output.is_json() && reports.iter().flatten().any(|report| !report.report.done.is_empty()) => {
-                let error = error.of(service);
-                let mut document = output::error_document(&error.findings());
-                reports.iter_mut().for_each(|report| {
-                    // Its run has not ended, and has done nothing.
-                    report.take_if(|report| report.report.done.is_empty() && report.took.is_zero());
-                });
-                document["services"] = documents(services, &reports, runs).into();
-                context.output.json(&document);
-                return Ok(error.exit());
+        let outcome = apply(service, &run.targets, &migrator, report, context).await;
+        let Err(error) = outcome else {
+            if runs[at + 1..].iter().all(|later| later.service != run.service) {
+                finish(service, report, context);
             }
-            Err(error) => return Err(not_reached(error.of(service), services, &runs[at..])),
+            continue;
+        };
+        let error = not_reached(error.of(service), services, &runs[at..]);
+        if !context.output.is_json() || reports.iter().flatten().all(|report| report.report.done.is_empty()) {
+            return Err(error);
         }
+        // The one JSON document must also contain the completed work; without a run that failed before it did anything.
+        let mut document = output::error_document(&error.findings());
+        reports.iter_mut().for_each(|report| {
+            report.take_if(|report| report.report.done.is_empty() && report.took.is_zero());
+        });
+        document["services"] = documents(services, &reports, runs).into();
+        context.output.json(&document);
+        return Ok(error.exit());
     }
     if context.output.is_json() {
         context.output.json(&json!({ "services": documents(services, &reports, runs) }));

@@ -47,7 +47,8 @@ impl Service {
 }
 
 impl Service {
-    /// Where its history is: services with the same place see what the others have applied.
+    /// Where its history is: services with the same place see what the others have applied. Without a schema in `migrate.toml`,
+    /// `search_path` may still separate two of one place; then each finds the other's migrations missing, which prevents a run.
     pub fn history_place(&self) -> String {
         let tables = &self.set.settings().run.history;
         format!("{} {:?} {}", self.url.place(), tables.schema, tables.records)

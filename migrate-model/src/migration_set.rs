@@ -194,6 +194,13 @@ impl MigrationSet {
         &self.settings().service
     }
 
+    /// The other services whose migrations these require, each as often as it is required.
+    pub fn required_services(&self) -> impl Iterator<Item = &str> {
+        let requirements = self.iter().flat_map(|migration| &migration.up.directives.requires);
+        let services = requirements.filter_map(|requirement| requirement.service.as_deref());
+        services.filter(|service| *service != self.service())
+    }
+
     /// The SQL dialect of the migrations.
     pub fn dialect(&self) -> Dialect {
         self.settings().dialect

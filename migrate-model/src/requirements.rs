@@ -25,6 +25,8 @@ pub static UNRESOLVED_REQUIREMENT: Code = Code::new(
 pub struct KnownServices<'a> {
     /// Their names and migrations.
     pub services: &'a [(&'a str, &'a MigrationSet)],
+    /// The names of those whose migrations are not known.
+    pub unread: &'a [String],
 }
 
 /// What is wrong with the requirements within one service.
@@ -78,6 +80,9 @@ impl KnownServices<'_> {
     fn problem(&self, migration: &Migration, requirement: &Requirement) -> Option<Finding> {
         let name = requirement.service.as_deref().unwrap_or_default();
         let title = migration.title();
+        if self.unread.iter().any(|service| service == name) {
+            return None;
+        }
         let Some((_, set)) = self.services.iter().find(|(service, _)| *service == name) else {
             let message = format!("`{title}` requires {requirement}, but the workspace contains no service `{name}`");
             let same = self.services.iter().map(|(service, _)| *service).find(|service| service.eq_ignore_ascii_case(name));
@@ -96,19 +101,19 @@ impl KnownServices<'_> {
         })
     }
 
-    /// Migrations that require each other.
-    pub fn cycle(&self) -> Option<Finding> {
+    /// Migrations that require each other, and the service of the first, in whose files the finding has its place.
+    pub fn cycle(&self) -> Option<(String, Finding)> {
         let services: Vec<ServiceMigrations<'_>> = self.services.iter().map(|(service, set)| migrations(service, set)).collect();
         let cycle = service_graph::order(&services).err()?;
         // Reported by `within`.
         if cycle.chain.iter().all(|link| Some(&link.service) == cycle.chain.first().map(|first| &first.service)) {
             return None;
         }
-        let first = cycle.chain.first();
-        let set = first.and_then(|link| self.services.iter().find(|(service, _)| *service == link.service));
-        let migration = set.zip(first).and_then(|((_, set), link)| set.get(link.key.version()?));
+        let first = cycle.chain.first()?;
+        let set = self.services.iter().find(|(service, _)| *service == first.service);
+        let migration = set.and_then(|(_, set)| set.get(first.key.version()?));
         let finding = describe_cycle(&cycle);
-        Some(match migration {
+        let finding = match migration {
             Some(migration) => {
                 let next = cycle.chain.get(1).map(|link| (link.service.as_str(), &link.key));
                 let is_next = |requirement: &&Requirement| {
@@ -120,7 +125,8 @@ impl KnownServices<'_> {
                 finding.at(requirement.map_or_else(|| Place::file(&*migration.up.file), |next| place(migration, next)))
             }
             None => finding,
-        })
+        };
+        Some((first.service.clone(), finding))
     }
 }
 
@@ -212,8 +218,9 @@ mod tests {
 
     #[test]
     fn between_services() {
-        let (billing, api) = (set("billing", "1, 3"), set("api", "1 billing:1, 2 biling:1, 3 billing:2, 4 elsewhere:1"));
-        let known = KnownServices { services: &[("billing", &billing), ("api", &api)] };
+        let (billing, api) =
+            (set("billing", "1, 3"), set("api", "1 billing:1, 2 biling:1, 3 billing:2, 4 elsewhere:1, 5 later:7"));
+        let known = KnownServices { services: &[("billing", &billing), ("api", &api)], unread: &["later".to_owned()] };
         assert_eq!(
             shown(&known.problems(&api)),
             "api/2.sql:1:22: `2.sql` requires biling:1, but the workspace contains no service `biling` (write `billing:1`)\n\
@@ -227,7 +234,8 @@ mod tests {
     #[test]
     fn cycles() {
         let (left, right) = (set("a", "1, 2 b:2"), set("b", "1, 2 a:2"));
-        let cycle = KnownServices { services: &[("a", &left), ("b", &right)] }.cycle().unwrap();
+        let (service, cycle) = KnownServices { services: &[("a", &left), ("b", &right)], unread: &[] }.cycle().unwrap();
+        assert_eq!(service, "a");
         assert!(cycle.message.ends_with("a:2 requires b:2 requires a:2"), "{}", cycle.message);
     }
 }

@@ -124,6 +124,7 @@ fn blocker(services: &[ServiceMigrations<'_>], done: &[usize], at: usize) -> Opt
 
 /// The cycle that stops the open services: from one of them, along what each requires, until a migration comes again.
 fn cycle(services: &[ServiceMigrations<'_>], done: &[usize], is_open: &[bool]) -> Cycle {
+    // One is open, and each that is open has a blocker: otherwise the order would be complete.
     let mut at = is_open.iter().position(|open| *open).unwrap_or_default();
     let mut path: Vec<(usize, usize)> = Vec::new();
     while !path.iter().any(|(service, _)| *service == at) {

@@ -182,8 +182,9 @@ async fn with_lock(
             Err(error) => return after_run(backend, history_sql, Err(error)).await,
         };
         // Others need not wait for a process that itself waits.
-        if let Err(error) = backend.unlock(history_sql).await {
-            return (Err(error.into_connection_error("the lock could not be released")), ConnectionState::Unknown);
+        if let Err(error) = end_turn(backend, history_sql).await {
+            let error = error.into_connection_error("the lock could not be released before waiting for another service");
+            return (Err(report.add_to(error)), ConnectionState::Unknown);
         }
         if last_wait.as_ref().is_none_or(|last| (&last.title, &last.requirement) != (&wait.title, &wait.requirement)) {
             options.emit(&Event::WaitingFor { title: &wait.title, requirement: &wait.requirement });
@@ -224,6 +225,21 @@ async fn after_run(
     }
 }
 
+/// Releases the lock in the middle of a run. What the migrations so far have left in the session must not reach the next one.
+async fn end_turn(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<(), BackendError> {
+    match backend.renew_session(history_sql).await? {
+        RenewedSession::Unlocked => Ok(()),
+        RenewedSession::Locked => backend.unlock(history_sql).await,
+    }
+}
+
+/// Can this run release its lock, and go on later in a session like the first one? Not with a connection of the application, whose
+/// state it would have to restore meanwhile; and no other process reaches a database in memory.
+fn may_wait(backend: &dyn Backend, options: &RunOptions) -> bool {
+    let has_own_session = backend.owns_session() || !backend.preserves_session();
+    !options.lock_wait.is_zero() && has_own_session && !backend.may_differ_from_new_session()
+}
+
 /// A step that cannot run before another service has applied a migration.
 #[derive(Debug)]
 struct Wait {
@@ -233,8 +249,29 @@ struct Wait {
     requirement: Requirement,
     /// What the other services have applied.
     others: OtherHistories,
-    /// The error if they do not apply it.
-    error: Error,
+    /// What is reported if they do not apply it.
+    divergences: Vec<Divergence>,
+}
+
+impl Wait {
+    /// For the first step of a plan that must wait; `None` if none must.
+    fn of_plan(plan: &Plan<'_>, others: &OtherHistories) -> Option<Self> {
+        let missing = plan.missing.first()?;
+        Some(Wait {
+            title: plan.steps.get(missing.step)?.title.clone(),
+            requirement: missing.requirement.clone(),
+            others: others.clone(),
+            divergences: plan.errors().cloned().collect(),
+        })
+    }
+
+    /// The error after the wait.
+    fn into_error(self, waited: Duration) -> Error {
+        let message = format!("`{}` was not applied: a required migration is not applied", self.title);
+        let waited = format!("{} for another process to apply {}", duration::show(waited), self.requirement);
+        let error = Error::new(ErrorKind::HistoryMismatch, &codes::HISTORY_MISMATCH, message);
+        error.diverged(self.divergences).note("waited", waited)
+    }
 }
 
 /// Waits until other services have applied more, at most as long as for the lock.
@@ -250,8 +287,7 @@ async fn wait_for_others(
     loop {
         let left = options.lock_wait.saturating_sub(since.elapsed());
         if left.is_zero() {
-            let waited = format!("{} for another process to apply {}", duration::show(options.lock_wait), wait.requirement);
-            return Err(wait.error.note("waited", waited));
+            return Err(wait.into_error(options.lock_wait));
         }
         if tokio::time::timeout(pause.min(left), options.stop.requested()).await.is_ok() {
             return Err(stopped(&format!("while waiting for {}, which `{}` requires", wait.requirement, wait.title)));
@@ -348,8 +384,7 @@ pub async fn other_histories(
     options: &RunOptions,
 ) -> Result<OtherHistories, Error> {
     let mut others = options.elsewhere.clone();
-    let requirements = set.iter().flat_map(|migration| &migration.up.directives.requires);
-    for service in requirements.filter_map(|requirement| requirement.service.as_deref()) {
+    for service in set.required_services() {
         if !others.contains(service) {
             let history = session::history(backend, history_sql, Some(service)).await?.unwrap_or_default();
             others.insert(service, AppliedVersions::from(&history));
@@ -365,15 +400,21 @@ pub async fn other_histories(
 async fn dependents(backend: &mut dyn Backend, history_sql: &HistorySql) -> Result<Vec<Dependent>, Error> {
     let rows = session::read(backend, history_sql, &[HistoryTable::Records], &history_sql.select_dependents()).await;
     let rows = rows.map_err(|error| error.into_history_error("cannot read the history"))?;
-    let dialect = backend.dialect();
-    let dependent = |row: TextRow| {
-        let mut columns = row.into_iter().flatten();
-        let (service, version, text) = (columns.next()?, columns.next()?, columns.next()?);
-        let (directives, _) = directives::read(&text, dialect, "");
-        let key = version.parse().ok()?;
-        (!directives.requires.is_empty()).then_some(Dependent { service, key, requires: directives.requires })
-    };
-    Ok(rows.into_iter().flatten().filter_map(dependent).collect())
+    rows.into_iter().flatten().map(|row| dependent(row, backend.dialect())).collect()
+}
+
+fn dependent(row: TextRow, dialect: Dialect) -> Result<Dependent, Error> {
+    let mut columns = row.into_iter().map(Option::unwrap_or_default);
+    let mut next = || columns.next().unwrap_or_default();
+    let (service, version, text) = (next(), next(), next());
+    let (directives, _) = directives::read(&text, dialect, "");
+    // What cannot be read may require anything.
+    let key = version.parse().map_err(|_| {
+        let message = format!("the history contains a row of `{service}` with an invalid version: `{version}`");
+        Error::new(ErrorKind::History, &codes::HISTORY, message)
+            .help("if another program changed the row, restore it; to revert all the same, use `--force`")
+    })?;
+    Ok(Dependent { service, key, requires: directives.requires })
 }
 
 /// An error for a plan that must not be carried out.
@@ -408,18 +449,17 @@ async fn plan_and_run(
         let target = remaining(target, report.done.len());
         let others = other_histories(backend, history_sql, set, target.direction(), options).await?;
         let mut plan = plan(set, &snapshot, &others, &target, options.policy(set)).map_err(unknown_version)?;
-        let wait = plan.steps_before_wait().filter(|_| !options.lock_wait.is_zero());
-        if let Some(count) = wait.filter(|count| *count > 0) {
+        let runnable = plan.steps_before_wait().filter(|_| may_wait(backend, options));
+        let wait = runnable.and_then(|_| Wait::of_plan(&plan, &others));
+        if let Some(count) = runnable.filter(|count| *count > 0) {
             // The other service may wait for these.
             plan = plan.first_steps(count);
         } else if !plan.is_clear() {
-            if let Some(error) = lost_records(backend, history_sql, &recorded).await {
-                return Err(report.add_to(error));
-            }
-            let error = cannot_run(set, &plan, &interrupted);
-            let Some(missing) = plan.missing.first().filter(|_| wait.is_some()) else { return Err(report.add_to(error)) };
-            let title = plan.steps[missing.step].title.clone();
-            return Ok(Some(Wait { title, requirement: missing.requirement.clone(), others, error }));
+            let lost = lost_records(backend, history_sql, &recorded).await;
+            return match (lost, wait) {
+                (None, Some(wait)) => Ok(Some(wait)),
+                (lost, _) => Err(report.add_to(lost.unwrap_or_else(|| cannot_run(set, &plan, &interrupted)))),
+            };
         }
         let reading = set.settings().reading();
         let obstacle = |step: &Step<'_>| {
@@ -438,8 +478,7 @@ async fn plan_and_run(
             complete_tables(backend, history_sql, &recorded, &plan.steps).await?;
         }
         match run_steps(backend, history_sql, set, &plan, &mut history, options, report).await? {
-            Outcome::Finished if wait.is_some() => {}
-            Outcome::Finished => return Ok(None),
+            Outcome::Finished => return Ok(wait),
             Outcome::PlanAgain => repetitions.plan_again(backend, history_sql, snapshot).await?,
         }
         last_written = history;

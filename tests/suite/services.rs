@@ -1,7 +1,7 @@
 //! Several services in one database: one order over all of them, requirements that hold in both directions, and commands that know
 //! who else uses a database.
 
-use migrate_runtime::{Event, Migrator};
+use migrate_runtime::{Event, LockStrategy, Migrator};
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
 use serde_json::Value;
 use std::process::Stdio;
@@ -287,6 +287,52 @@ async fn a_run_waits_for_another_service() {
     database.drop().await;
 }
 
+/// While it waits, a run gives up its lock and its session: a lease is acquired again as a lease, and what the first migration has
+/// left does not reach the next.
+async fn a_run_that_has_waited_is_as_safe_as_before(kind: Kind) {
+    let database = TestDatabase::new(kind).await;
+    database.execute("CREATE TABLE shadow (id integer)").await;
+    let api = TestFolder::new(&[
+        ("001_x.up.sql", "CREATE TEMPORARY TABLE shadow (id integer);"),
+        ("002_x.up.sql", "-- migrate: requires billing:001\nINSERT INTO shadow VALUES (1);"),
+    ]);
+    let billing = TestFolder::new(&[("001_x.up.sql", "CREATE TABLE billing (id integer);")]);
+    let (found, mut waits) = tokio::sync::mpsc::unbounded_channel();
+    let waiting = Migrator::new(api.set(kind.dialect())).service("api").lock(LockStrategy::Lease).on_event(move |event| {
+        if let Event::WaitingFor { .. } = event {
+            let _ = found.send(());
+        }
+    });
+    let url = database.url.clone();
+    let run = tokio::spawn(async move { waiting.run(&url).await.map(|report| report.done.len()) });
+    waits.recv().await.unwrap();
+    let held = "SELECT count(*) FROM migration_locks WHERE service = 'api' AND holder <> ''";
+    assert_eq!(database.value(held).await, "0");
+    Migrator::new(billing.set(kind.dialect())).service("billing").run(&database.url).await.unwrap();
+    assert_eq!(run.await.unwrap().unwrap(), 2);
+    assert_eq!(database.value("SELECT max(fence) FROM migration_locks WHERE service = 'api'").await, "2");
+    assert_eq!(database.rows("SELECT id FROM shadow").await, ["1"]);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_has_waited_on_postgres() {
+    a_run_that_has_waited_is_as_safe_as_before(Kind::Postgres).await;
+}
+
+#[tokio::test]
+async fn a_run_that_has_waited_on_mariadb() {
+    a_run_that_has_waited_is_as_safe_as_before(Kind::MariaDb).await;
+}
+
+/// In memory, nobody else can apply anything: no wait.
+#[tokio::test]
+async fn no_run_waits_in_memory() {
+    let set = TestFolder::new(&[("001_x.up.sql", "-- migrate: requires users:001\nSELECT 1;")]).set(Kind::Sqlite.dialect());
+    let error = Migrator::new(set).run("sqlite::memory:").await.unwrap_err();
+    assert!(error.report().contains("requires users:001"), "{}", error.report());
+}
+
 /// Without the other service, the wait ends, with an error that does not blame the files; without a wait, nothing runs.
 #[tokio::test]
 async fn a_wait_has_a_limit() {
@@ -305,6 +351,7 @@ async fn a_wait_has_a_limit() {
         "Waiting for users:001, which 002_y.up.sql requires",
         "waited: 300 ms",
         "applied earlier in this run: `001_x.up.sql`",
+        "`002_y.up.sql` was not applied",
         "a required migration is not applied",
     ] {
         assert!(outcome.stderr.contains(words), "{words}: {}", outcome.stderr);

@@ -35,7 +35,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let mut services = context.source.services()?;
     let mut targets = vec![target.clone(); services.len()];
     // One service that requires nothing of others plans under its lock.
-    if services.len() == 1 && !joint_plan::requires_others(&services) {
+    if services.len() == 1 && services.iter().all(|service| service.set.required_services().next().is_none()) {
         return run_jointly(&services, &targets, &arguments.run_arguments, &[], context).await;
     }
     refuse_empty_drafts(&services, &targets)?;

@@ -246,6 +246,9 @@ impl Inner {
         if sql.starts_with("WITH ") || sql.starts_with("SELECT 'main.") {
             return ("tables", Ok(Vec::new()));
         }
+        if sql.starts_with("SELECT service, version, up_sql") {
+            return ("dependents", if self.tables { Ok(Vec::new()) } else { Err(missing_table()) });
+        }
         if sql.starts_with("SELECT version, name, checksum") {
             let rows = self.rows.values().map(|(record, _)| text_row(record)).collect();
             return ("history", if self.tables { Ok(rows) } else { Err(missing_table()) });

@@ -508,9 +508,11 @@ impl Backend for MySql<'_> {
         if let Some(run_role) = self.role.set_own_sql().filter(|_| self.options.is_some()) {
             self.execute(&run_role).await?;
         }
-        if let Some(mut lease) = self.lease.take() {
+        // The lease stays known: without it, the next lock would be one of the session.
+        if let Some(lease) = self.lease.as_mut() {
             lease.stop_heartbeat();
-            return self.execute(&lease.release_sql(history_sql)).await;
+            let release = lease.release_sql(history_sql);
+            return self.execute(&release).await;
         }
         match self.first_value(&format!("SELECT RELEASE_LOCK({}) LIMIT 1", self.lock_name(history_sql))).await?.as_deref() {
             Some("1") => Ok(()),

@@ -563,7 +563,8 @@ impl Backend for Postgres<'_> {
     }
 
     async fn unlock(&mut self, history_sql: &HistorySql) -> Result<(), BackendError> {
-        if let Some(mut lease) = self.lease.take() {
+        // The lease stays known: without it, the next lock would be one of the session.
+        if let Some(lease) = self.lease.as_mut() {
             lease.stop_heartbeat();
             let release = lease.release_sql(history_sql);
             if !self.is_lent() {
