@@ -39,7 +39,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         return run_jointly(&services, &targets, &arguments.run_arguments, &[], context).await;
     }
     refuse_empty_drafts(&services, &targets)?;
-    let mut statuses = joint_plan::statuses(&services, Needs::of(Direction::Up), context.output).await?;
+    // A run need not say that a database file does not exist yet, because it creates it.
+    let output = if arguments.run_arguments.dry_run { context.output } else { &context.output.quiet() };
+    let mut statuses = joint_plan::statuses(&services, Needs::of(Direction::Up), output).await?;
     let elsewhere;
     (targets, elsewhere) = joint_plan::bring_required(&mut services, &mut statuses, &target, context).await?;
     refuse_empty_drafts(&services, &targets)?;
