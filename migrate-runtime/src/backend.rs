@@ -63,16 +63,16 @@ pub trait Backend: Send {
     /// Whether an error reports that a table has no such column: it has one of our names, and belongs to something else.
     fn is_missing_column(&self, error: &BackendError) -> bool;
 
-    /// Whether tables may have engines without transactions. Then [`triggers_sql`](Self::triggers_sql) also returns those.
+    /// Whether tables may have engines without transactions. Then [`triggers`](Self::triggers) also returns those.
     fn mixes_engines(&self) -> bool {
         false
     }
 
-    /// A query for the triggers that a change of tables of these names may fire, with the columns name, body and, where tables
-    /// may have engines without transactions, the kind: then also for such tables, for views and for routines of these names.
-    /// `None` where a trigger cannot leave anything in the session.
-    fn triggers_sql(&self, _names: &[&str]) -> Option<String> {
-        None
+    /// The triggers that a change of tables of these names may fire, as rows with the columns name, body and, where tables may have
+    /// engines without transactions, the kind: then also such tables, views and routines of these names. None where a trigger cannot
+    /// leave anything in the session.
+    async fn triggers(&mut self, _names: &[&str]) -> Result<Vec<TextRow>, BackendError> {
+        Ok(Vec::new())
     }
 
     /// A query for all routines of these names, with the columns name and body. `None` where there are none. On MySQL, only those of

@@ -31,7 +31,7 @@ const SCRIPTS_AHEAD: usize = 128;
 const NAMES_AHEAD: usize = 500;
 
 /// The names for which the catalog has nothing, so that the next scripts of a run need no query of their own. On MariaDB, each
-/// query takes time in proportion to the number of tables on the server.
+/// query takes time in proportion to the number of tables of the database.
 #[derive(Debug, Default)]
 pub struct AbsentNames {
     asked: BTreeSet<String>,
@@ -86,8 +86,7 @@ impl AbsentNames {
         }
         *self = AbsentNames::default();
         let asked_at = Instant::now();
-        let Some(sql) = backend.triggers_sql(&list(&names)) else { return Ok(()) };
-        let rows = backend.query(&sql).await.map_err(unread)?;
+        let rows = backend.triggers(&list(&names)).await.map_err(unread)?;
         let present = rows.iter().filter_map(|row| Some(row.first()?.as_ref()?.to_lowercase())).collect();
         *self = AbsentNames::of_answer(names, &present, asked_at, asked_at.elapsed());
         Ok(())
@@ -158,8 +157,7 @@ fn unread(error: BackendError) -> Error {
 
 async fn query(backend: &mut dyn Backend, names: &BTreeSet<String>) -> Result<TriggerCatalog, BackendError> {
     let mut catalog = TriggerCatalog::default();
-    let Some(sql) = backend.triggers_sql(&list(names)).filter(|_| !names.is_empty()) else { return Ok(catalog) };
-    let rows = backend.query(&sql).await?;
+    let rows = backend.triggers(&list(names)).await?;
     let mut asked = names.clone();
     let mut known_operators = Vec::new();
     if backend.mixes_engines() {
@@ -208,14 +206,11 @@ async fn add_called(
         let mut is_complete = routines.is_empty();
         add(&mut catalog.routines, routines);
         let changed: BTreeSet<String> = catalog.changed_names(backend.dialect()).difference(asked).cloned().collect();
-        if let Some(sql) = backend.triggers_sql(&list(&changed)).filter(|_| !changed.is_empty()) {
-            let rows = backend.query(&sql).await?;
-            // MySQL also returns tables, views and routines; those that triggers mention are known by now.
-            let triggers: Vec<TextRow> = rows.into_iter().filter(is_trigger).collect();
-            is_complete &= triggers.is_empty();
-            add(&mut catalog.triggers, triggers);
-            asked.extend(changed);
-        }
+        // MySQL also returns tables, views and routines; those that triggers mention are known by now.
+        let triggers: Vec<TextRow> = backend.triggers(&list(&changed)).await?.into_iter().filter(is_trigger).collect();
+        is_complete &= triggers.is_empty();
+        add(&mut catalog.triggers, triggers);
+        asked.extend(changed);
         if is_complete {
             break;
         }
@@ -253,9 +248,8 @@ async fn add_mentioned(
         }
         // The schema of an object is one of the names that were asked before.
         asked.append(&mut missing);
-        let Some(sql) = backend.triggers_sql(&list(asked)) else { break };
         // The answer contains those that are known, too.
-        *objects = backend.query(&sql).await?.iter().filter_map(named_object).collect();
+        *objects = backend.triggers(&list(asked)).await?.iter().filter_map(named_object).collect();
     }
     Ok(())
 }

@@ -26,6 +26,7 @@ mod library;
 mod lint;
 mod missing_tables;
 mod mysql_roles;
+mod neighbours;
 mod new_migrations;
 mod packages;
 mod planted;

@@ -390,8 +390,11 @@ impl Backend for MySql<'_> {
         true
     }
 
-    fn triggers_sql(&self, names: &[&str]) -> Option<String> {
-        Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
+    async fn triggers(&mut self, names: &[&str]) -> Result<Vec<TextRow>, BackendError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        trigger_list::read(self, &self.history_dialect().literals(names)).await
     }
 
     fn routines_sql(&self, names: &[&str], near: &[&str]) -> Option<String> {

@@ -477,8 +477,11 @@ impl Backend for Postgres<'_> {
         self.connection.in_time(limit, async |connection| rows(connection, sql).await).await.map_err(read_error)
     }
 
-    fn triggers_sql(&self, names: &[&str]) -> Option<String> {
-        Some(trigger_list::triggers_sql(&self.history_dialect().literals(names)))
+    async fn triggers(&mut self, names: &[&str]) -> Result<Vec<TextRow>, BackendError> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.query(&trigger_list::triggers_sql(&self.history_dialect().literals(names))).await
     }
 
     fn routines_sql(&self, names: &[&str], _near: &[&str]) -> Option<String> {

@@ -66,7 +66,8 @@ pub fn presence_query(history_sql: &HistorySql, object: &Object) -> Option<Strin
         }
         Object::Trigger(_, name) => {
             let name_of = ("BINARY TRIGGER_NAME", format!("BINARY {}", utf8(history_sql, &name.name)));
-            exists("TRIGGERS", &[("TRIGGER_SCHEMA", schema(name)), name_of])
+            // A trigger belongs to the schema of its table; by that column, the server need not open the tables of all schemas.
+            exists("TRIGGERS", &[("EVENT_OBJECT_SCHEMA", schema(name)), ("TRIGGER_SCHEMA", schema(name)), name_of])
         }
         Object::Function(name) | Object::Procedure(name) => {
             let kind = if matches!(object, Object::Function(_)) { "'FUNCTION'" } else { "'PROCEDURE'" };
