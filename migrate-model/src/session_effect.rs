@@ -27,6 +27,7 @@ use crate::token::{Kind, Token, Tokens, executable_sql};
 use catalog::{Definitions, TriggerCatalog};
 pub use named::{named_settings, read_custom_settings};
 use reader::EffectReader;
+use std::borrow::Cow;
 use std::ops::Range;
 pub use values::{FreshSession, follows, fresh_session, reads_earlier_sequences, reads_result, sequence_span, sources};
 
@@ -329,8 +330,19 @@ fn contains_word(sql: &str, word: &str, dialect: Dialect) -> bool {
 
 /// A name without quotes, in lower case.
 fn bare(name: &str) -> String {
-    let unquoted = name.trim_matches(['"', '`', '[', ']', '\'']).to_lowercase();
-    if unquoted.contains("``") { unquoted.replace("``", "`") } else { unquoted }
+    unquoted(name).to_lowercase()
+}
+
+/// A name without the quotes around it.
+fn unquoted(name: &str) -> Cow<'_, str> {
+    let closing = match name.chars().next() {
+        Some(quote @ ('"' | '`' | '\'')) => quote,
+        Some('[') => ']',
+        _ => return Cow::Borrowed(name),
+    };
+    let inner = name[1..].strip_suffix(closing).unwrap_or(&name[1..]);
+    let doubled = [closing, closing].iter().collect::<String>();
+    if inner.contains(&doubled) { Cow::Owned(inner.replace(&doubled, &closing.to_string())) } else { Cow::Borrowed(inner) }
 }
 
 /// Can a token be a name? A text of MySQL in double quotes is one with `ANSI_QUOTES`.

@@ -307,6 +307,30 @@ impl<'a> Tokens<'a> {
         at
     }
 
+    /// The end of a name of MySQL that begins with a digit, such as `2fa`. It must not be a number: digits, `1e5`, `0x1F` or `0b01`.
+    /// Source: MySQL 8.0 manual, "Schema Object Names".
+    fn digit_name_end(&self) -> Option<usize> {
+        let rest = &self.sql.as_bytes()[self.at..];
+        let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii();
+        let length = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
+        let text = &rest[..length];
+        let all = |text: &[u8], is_digit: fn(&u8) -> bool| text.iter().all(is_digit);
+        let is_number = match text {
+            [b'0', b'x', digits @ ..] if !digits.is_empty() => all(digits, u8::is_ascii_hexdigit),
+            [b'0', b'b', digits @ ..] if !digits.is_empty() => all(digits, |digit| matches!(digit, b'0' | b'1')),
+            _ => {
+                let mantissa = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(length);
+                match &text[mantissa..] {
+                    [] => true,
+                    [b'e' | b'E'] => matches!(rest.get(length), Some(b'+' | b'-')),
+                    [b'e' | b'E', exponent @ ..] => all(exponent, u8::is_ascii_digit),
+                    _ => false,
+                }
+            }
+        };
+        (!is_number).then_some(self.at + length)
+    }
+
     /// A string prefix such as `E'`, `U&'`, `X'`: its length, and whether a backslash escapes in the string.
     fn text_prefix(&self) -> Option<(usize, bool)> {
         let plain = self.quoting.backslashes();
@@ -407,6 +431,9 @@ impl<'a> Tokens<'a> {
                 Some((end, closed)) => (Kind::DollarText, end, closed),
                 None => (Kind::Symbol, after_first, true),
             },
+            (Dialect::MySql, b'0'..=b'9') if self.digit_name_end().is_some() => {
+                (Kind::Word, self.digit_name_end().unwrap_or(self.at + 1), true)
+            }
             (_, b'0'..=b'9') => (Kind::Number, self.number_end(), true),
             (_, byte) if byte == b'_' || byte.is_ascii_alphabetic() || !byte.is_ascii() => match self.text_prefix() {
                 Some((prefix, backslashes)) => self.quoted_token(Kind::Text, after_first + prefix, b'\'', backslashes),

@@ -464,3 +464,60 @@ async fn a_script_may_set_the_number_of_its_connection() {
     assert_eq!(database.rows("SELECT n FROM a").await, ["1", "0"], "the next migration has the number of its own connection");
     database.drop().await;
 }
+
+/// Two tables of one name, of which a search path decides; and what sets that path when a command of this name runs.
+fn two_tables(tag: &str) -> String {
+    format!(
+        "CREATE SCHEMA app; CREATE TABLE users (i int); CREATE TABLE app.users (i int); CREATE TABLE big (i int);\n\
+         INSERT INTO users VALUES (1); INSERT INTO app.users VALUES (2);\n\
+         CREATE FUNCTION moves() RETURNS event_trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM set_config('search_path', 'app,public', false); END $$;\n\
+         CREATE EVENT TRIGGER moves ON ddl_command_end WHEN tag IN ('{tag}') EXECUTE FUNCTION moves();"
+    )
+}
+
+/// The creation of the history tables fires event triggers, too.
+#[tokio::test]
+async fn the_first_migration_has_a_session_like_any_other() {
+    for through_pooler in [false, true] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        database.execute(&two_tables("CREATE TABLE")).await;
+        let url = if through_pooler { database.through(&pgbouncer()) } else { database.url.clone() };
+        let (done, messages) = up(&url, &folder(Kind::Postgres, &[("001_a.up.sql", "INSERT INTO users VALUES (100);")]));
+        assert!(done, "{messages}");
+        assert_eq!(database.rows("SELECT i FROM public.users ORDER BY 1").await, ["1", "100"]);
+        database.drop_by_force().await;
+    }
+}
+
+/// A word `SET` that sets nothing in the session does not explain why a setting is another one.
+#[tokio::test]
+async fn a_set_within_a_statement_is_not_a_setting() {
+    let function = "CREATE FUNCTION f() RETURNS int LANGUAGE sql SET search_path = pg_catalog AS 'SELECT 1'";
+    let triggers = "CREATE TABLE sites (search_path text); INSERT INTO sites VALUES ('');\n\
+        CREATE FUNCTION s(text) RETURNS bool LANGUAGE plpgsql AS \
+        $$ BEGIN PERFORM set_config('search_path', 'app,public', false); RETURN true; END $$;\n\
+        CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n\
+        CREATE TRIGGER g BEFORE UPDATE ON sites FOR EACH ROW WHEN (s(new.search_path)) EXECUTE FUNCTION g();";
+    for (tag, before, statement) in
+        [("CREATE FUNCTION", "", function), ("DROP VIEW", triggers, "UPDATE sites SET search_path = '/srv/www'")]
+    {
+        for through_pooler in [false, true] {
+            let database = TestDatabase::new(Kind::Postgres).await;
+            database.execute(&format!("{before}\n{}", two_tables(tag))).await;
+            let url = if through_pooler { database.through(&pgbouncer()) } else { database.url.clone() };
+            let text = format!(
+                "-- migrate: no-transaction\n{statement};\nCREATE INDEX CONCURRENTLY i ON public.big (i);\n\
+                 INSERT INTO public.missing VALUES (1);\nDELETE FROM users;"
+            );
+            let folder = folder(Kind::Postgres, &[("001_a.up.sql", &text)]);
+            let (done, messages) = up(&url, &folder);
+            assert!(!done, "{messages}");
+            database.execute("CREATE TABLE missing (i int)").await;
+            let (done, messages) = up(&url, &folder);
+            assert!(!done, "{statement}, {through_pooler}: {messages}");
+            assert_eq!(database.rows("SELECT i FROM public.users UNION ALL SELECT i FROM app.users").await, ["1", "2"]);
+            database.drop_by_force().await;
+        }
+    }
+}

@@ -72,6 +72,8 @@ const LEFT: &[&str] = &[
     "SELECT @@@ 5;",
     "SELECT 5::dom;",
     "ALTER TABLE t ADD COLUMN d dom DEFAULT 1;",
+    "INSERT INTO watched VALUES (1);",
+    "COMMENT ON TABLE t IS 'x';",
     "SET ROLE migrate_pooled; PREPARE q AS SELECT 1; SELECT pg_advisory_lock(9);",
     "SET SESSION AUTHORIZATION migrate_pooled; LISTEN jobs;",
 ];
@@ -85,6 +87,10 @@ const BEFORE: &str = "CREATE SEQUENCE s; CREATE TABLE numbered (id serial); CREA
     $$ BEGIN EXECUTE 'PREPARE hp AS SELECT 1'; PERFORM pg_advisory_lock(6); RETURN 1; END $$;\n\
     CREATE TABLE checked (a int CHECK (h(a) > 0)); CREATE VIEW viewed AS SELECT h(1) AS f;\n\
     CREATE OPERATOR @@@ (rightarg = int, function = h); CREATE DOMAIN dom AS int CHECK (h(value) > 0);\n\
+    CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;\n\
+    CREATE TABLE watched (a int); CREATE TRIGGER w BEFORE INSERT ON watched FOR EACH ROW WHEN (h(new.a) > 0) EXECUTE FUNCTION noted();\n\
+    CREATE FUNCTION altered() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM h(1); END $$;\n\
+    CREATE EVENT TRIGGER altered ON ddl_command_end WHEN tag IN ('COMMENT') EXECUTE FUNCTION altered();\n\
     DO $$ BEGIN CREATE ROLE migrate_pooled; EXCEPTION WHEN duplicate_object THEN NULL; END $$;\n\
     GRANT ALL ON SCHEMA public TO migrate_pooled;";
 

@@ -99,6 +99,48 @@ async fn a_plan_knows_that_a_script_is_not_one_transaction() {
     }
 }
 
+/// A name is found in any spelling: one that begins with a digit, quotes within quotes, letters of which the server and Rust have
+/// different lower case letters.
+#[tokio::test]
+async fn a_table_is_found_in_any_spelling() {
+    let apart = TestDatabase::new(Kind::MariaDb).await;
+    let other = apart.url.rsplit_once('/').expect("a URL with a database").1;
+    apart.execute("CREATE TABLE 1a (a INT) ENGINE=MyISAM").await;
+    let of_other = [format!("{other}.1a"), format!("`{other}` . `1a`")];
+    let names = [
+        "2fa_tokens",
+        "2$x",
+        "0x1Z",
+        "2f\u{e4}",
+        "`a]`",
+        "`'ab'`",
+        "`[ab]`",
+        "`ab```",
+        "`a\"b`",
+        "`\u{130}stanbul`",
+        "`\u{1e9e}`",
+        "`\u{23a}`",
+    ];
+    for name in names.iter().map(ToString::to_string).chain(of_other) {
+        let database = if name.contains(other) {
+            database_with("SET @x = 1").await
+        } else {
+            database_with(&format!("CREATE TABLE {name} (a INT) ENGINE=MyISAM")).await
+        };
+        for text in ["INSERT INTO {name} VALUES (1);", "DELETE FROM {name};"] {
+            let text = text.replace("{name}", &name);
+            let folder = TestFolder::new(&[("001_a.up.sql", &text)]);
+            let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+            let status = migrator.status(&database.url).await.unwrap();
+            let plan = status.plan(&Target::Latest).unwrap();
+            let modes = migrator.transaction_modes(&database.url, &plan).await.unwrap();
+            assert_eq!(modes, [Some(TransactionMode::None)], "{text}");
+        }
+        database.drop().await;
+    }
+    apart.drop().await;
+}
+
 /// The engine of a table is that which it has when the run is interrupted, not that which it had when the run began.
 #[tokio::test]
 async fn a_file_may_change_the_engine() {

@@ -1,7 +1,7 @@
 //! What a database and a script define that a statement may run without naming its SQL: routines and triggers.
 
 use super::table_engines::TableEngines;
-use super::{SessionEffect, bare, dollar_body, has, is, may_be_name, meaningful, tokens_after_parentheses};
+use super::{SessionEffect, bare, dollar_body, has, is, may_be_name, meaningful, tokens_after_parentheses, unquoted};
 use crate::assignment::set_statement;
 use crate::dialect::Dialect;
 use crate::reader;
@@ -182,7 +182,14 @@ fn add_names(names: &mut BTreeSet<String>, sql: &str, dialect: Dialect) {
     while let Some(sql) = texts.pop() {
         for token in Tokens::new(sql, dialect) {
             match token.kind {
-                _ if may_be_name(&token, sql, dialect) => drop(names.insert(bare(token.text(sql)))),
+                _ if may_be_name(&token, sql, dialect) => {
+                    let name = unquoted(token.text(sql));
+                    names.insert(name.to_lowercase());
+                    // The server may have other lower case letters, or none.
+                    if dialect == Dialect::MySql && !name.is_ascii() {
+                        names.insert(name.into_owned());
+                    }
+                }
                 Kind::DollarText => texts.push(token.text(sql).trim_matches('$')),
                 Kind::Executable => texts.push(super::executable_content(token.text(sql))),
                 _ => {}

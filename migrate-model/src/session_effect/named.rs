@@ -25,6 +25,13 @@ const TRANSACTION: [&str; 3] = ["transaction_isolation", "transaction_read_only"
 /// The names of the settings that a PostgreSQL statement sets or resets, itself or in its body, each in lower case.
 pub fn named_settings(sql: &str) -> Vec<String> {
     let mut names = Vec::new();
+    let tokens = meaningful(sql, Dialect::Postgres);
+    let head = &tokens[..tokens.len().min(ROUTINE_HEAD)];
+    if is(&tokens, sql, 0, "CREATE") && head.iter().any(|token| token.is_word(sql, "FUNCTION") || token.is_word(sql, "PROCEDURE"))
+    {
+        // Its body and its options take effect when it is called.
+        return names;
+    }
     // A body may contain another one.
     let mut rest = Some(sql);
     while let Some(text) = rest {
@@ -39,7 +46,7 @@ pub fn named_settings(sql: &str) -> Vec<String> {
 fn add_names(names: &mut Vec<String>, sql: &str) {
     let tokens = meaningful(sql, Dialect::Postgres);
     for (at, token) in tokens.iter().enumerate() {
-        if token.is_word(sql, "SET") || token.is_word(sql, "RESET") {
+        if (token.is_word(sql, "SET") || token.is_word(sql, "RESET")) && begins_statement(sql, &tokens[..at]) {
             add_set(names, sql, &tokens, at + 1);
         }
         let argument = tokens.get(at + 2).filter(|argument| argument.kind == Kind::Text);
@@ -47,6 +54,16 @@ fn add_names(names: &mut Vec<String>, sql: &str) {
             names.push(argument.text(sql).trim_matches('\'').to_lowercase());
         }
     }
+}
+
+/// Within so many words, `CREATE [OR REPLACE]` names what it creates.
+const ROUTINE_HEAD: usize = 4;
+
+/// Does a statement begin after these tokens? `UPDATE t SET role = ...` sets a column.
+fn begins_statement(sql: &str, before: &[Token]) -> bool {
+    let Some(last) = before.last() else { return true };
+    let words = ["BEGIN", "THEN", "ELSE", "LOOP", "ATOMIC"];
+    last.is_symbol(sql, b';') || last.is_symbol(sql, b'>') || words.iter().any(|word| last.is_word(sql, word))
 }
 
 /// The setting that `SET [SESSION | LOCAL]` names at a position.
@@ -124,6 +141,13 @@ mod tests {
             ("SELECT pg_catalog.set_config('App.x', 'y', true), 1", "app.x"),
             ("DO $$ BEGIN SET LOCAL a = 1; PERFORM set_config('b', '', true); END $$", "a b"),
             ("INSERT INTO t VALUES ('SET x = 1')", ""),
+            ("UPDATE sites SET search_path = '/', role = 'x'", ""),
+            (
+                "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql SET search_path = a AS $$ SELECT set_config('b', '', true) $$",
+                "",
+            ),
+            ("ALTER ROLE joe SET search_path = app", ""),
+            ("DO $$ << a >> BEGIN IF true THEN SET a = 1; ELSE RESET b; END IF; UPDATE t SET c = 1; END $$", "a b"),
             ("SET", ""),
         ] {
             assert_eq!(named_settings(sql).join(" "), expected, "{sql}");

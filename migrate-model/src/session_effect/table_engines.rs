@@ -90,7 +90,7 @@ impl TableEngines {
         let written = if is_first(&["SELECT", "DO", "SET", "VALUES", "SHOW"]) {
             BTreeSet::new()
         } else if is_first(&["INSERT", "REPLACE"]) {
-            target(sql).map_or(names, |target| BTreeSet::from([target]))
+            target(sql).unwrap_or(names)
         } else {
             names
         };
@@ -98,8 +98,8 @@ impl TableEngines {
     }
 }
 
-/// The table into which `INSERT` or `REPLACE` writes; `None` if it is not clear.
-fn target(sql: &str) -> Option<String> {
+/// The names of the table into which `INSERT` or `REPLACE` writes; `None` if it is not clear.
+fn target(sql: &str) -> Option<BTreeSet<String>> {
     let tokens: Vec<Token> =
         Tokens::new(sql, Dialect::MySql).filter(|token| !token.is_blank() && token.kind != Kind::Hint).take(12).collect();
     let modifiers = ["INSERT", "REPLACE", "LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "IGNORE", "INTO"];
@@ -109,7 +109,7 @@ fn target(sql: &str) -> Option<String> {
         at += 2;
     }
     let name = tokens.get(at).filter(|name| matches!(name.kind, Kind::Word | Kind::QuotedName))?;
-    names_in(name.text(sql), Dialect::MySql).into_iter().next()
+    Some(names_in(name.text(sql), Dialect::MySql))
 }
 
 #[cfg(test)]

@@ -394,7 +394,7 @@ impl Backend for MySql<'_> {
         if names.is_empty() {
             return Ok(Vec::new());
         }
-        trigger_list::read(self, &self.history_dialect().literals(names)).await
+        trigger_list::read(self, names).await
     }
 
     fn routines_sql(&self, names: &[&str], near: &[&str]) -> Option<String> {

@@ -90,8 +90,8 @@ pub struct Postgres<'c> {
     read_only: bool,
     /// Whether the application has lent a session whose transactions are read-only.
     must_not_write: bool,
-    /// When the transaction of the current unit began in a session that others use, and what its script does to the session.
-    pooled_unit: Option<(Instant, SessionEffect)>,
+    /// When the transaction of the current unit began in a session that others use.
+    pooled_unit: Option<Instant>,
     /// Whether the session holds its state as it is before the next unit.
     kept_state: KeptState,
     /// The migration lock, unless it is a session-level lock.
@@ -173,8 +173,8 @@ impl<'c> Postgres<'c> {
 
     /// Rolls back the transaction of a unit, and what a rollback does not undo in a session that others use.
     async fn roll_back_unit(&mut self) {
-        let Some((since, effect)) = self.pooled_unit.take() else { return self.roll_back().await };
-        let sql = pooled_session::roll_back_sql(effect, self.is_lent(), since.elapsed());
+        let Some(since) = self.pooled_unit.take() else { return self.roll_back().await };
+        let sql = pooled_session::roll_back_sql(self.is_lent(), since.elapsed());
         if let Err(error) = self.execute_for_script(&sql).await {
             tracing::debug!(message = error.message, "rolling back");
             self.roll_back().await;
@@ -634,7 +634,7 @@ impl Backend for Postgres<'_> {
         let (limit, reset) = (brief_lock::after(unit_run), self.reset_after(unit_run));
         let end =
             format!("{limit}{changes}{reset}{check}{ALL_ROWS}{record}{}COMMIT;", self.after_record(unit_run.sequence_values));
-        self.pooled_unit = (!self.endpoint.preserves_session()).then(|| (Instant::now(), unit_run.session_effect));
+        self.pooled_unit = (!self.endpoint.preserves_session()).then(Instant::now);
         let mut message = self.run_chunks(start, unit_run).await?;
         message.append(&end);
         let outcome = match self.run(&message.sql).await {

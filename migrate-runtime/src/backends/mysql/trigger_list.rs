@@ -13,76 +13,81 @@ use crate::connection::TextRow;
 /// How many tables one query looks up.
 const TABLES_PER_QUERY: usize = 32;
 
-/// What a query that lists names returns.
+/// Of so few names, the first query also looks up the tables that have them as written, so that there is mostly no second one.
+const FEW_NAMES: usize = 8;
+
+/// What a query returns.
 #[derive(Debug, Default)]
-struct Listed {
+struct Answer {
     /// The schemas and names of tables and views.
     tables: Vec<(String, String)>,
     /// The schemas that have one of the names.
     schemas: Vec<String>,
-    /// Rows of the routines, as [`read`] returns them.
-    routines: Vec<TextRow>,
+    /// What [`read`] returns.
+    rows: Vec<TextRow>,
 }
 
 /// Rows with the columns name, body and kind, for these names: the triggers of the tables, the tables without transactions, the
 /// views and the routines, in the current schema and in those of these names. A trigger belongs to the schema of its table, and
 /// another application on the server may have tables of the same names.
-pub async fn read(mysql: &mut MySql<'_>, names: &str) -> Result<Vec<TextRow>, BackendError> {
-    let mut listed = list(mysql, &first_list(names)).await?;
-    for schema in std::mem::take(&mut listed.schemas) {
-        let schema = (DIALECT.literal)(&schema);
-        listed.tables.extend(list(mysql, &tables_of(&schema, names)).await?.tables);
+pub async fn read(mysql: &mut MySql<'_>, names: &[&str]) -> Result<Vec<TextRow>, BackendError> {
+    let (literal, list) = (DIALECT.literal, DIALECT.literals(names));
+    let guesses = if names.len() <= FEW_NAMES { names } else { &[] };
+    let lookups = guesses.iter().map(|name| lookup("DATABASE()", &literal(name)));
+    let first: Vec<String> = [first_list(&list)].into_iter().chain(lookups).collect();
+    let mut answer = ask(mysql, &first.join(" UNION ALL ")).await?;
+    answer.tables.retain(|(_, name)| !guesses.contains(&name.as_str()));
+    for schema in std::mem::take(&mut answer.schemas) {
+        answer.tables.extend(ask(mysql, &tables_of(&literal(&schema), &list)).await?.tables);
     }
-    let mut rows = listed.routines;
-    for tables in listed.tables.chunks(TABLES_PER_QUERY) {
-        let literal = DIALECT.literal;
+    for tables in answer.tables.chunks(TABLES_PER_QUERY) {
         let lookups: Vec<String> = tables.iter().map(|(schema, name)| lookup(&literal(schema), &literal(name))).collect();
-        rows.extend(mysql.query(&lookups.join(" UNION ALL ")).await?);
+        answer.rows.extend(ask(mysql, &lookups.join(" UNION ALL ")).await?.rows);
     }
-    Ok(rows)
+    Ok(answer.rows)
 }
 
-async fn list(mysql: &mut MySql<'_>, sql: &str) -> Result<Listed, BackendError> {
-    let mut listed = Listed::default();
+async fn ask(mysql: &mut MySql<'_>, sql: &str) -> Result<Answer, BackendError> {
+    let mut answer = Answer::default();
     for row in mysql.query(sql).await? {
-        let mut columns = row.into_iter();
-        match (columns.next().flatten().as_deref(), columns.next().flatten(), columns.next().flatten()) {
-            (Some("table"), Some(schema), Some(name)) => listed.tables.push((schema, name)),
-            (Some("schema"), Some(schema), _) => listed.schemas.push(schema),
-            (Some(_), name, body) => listed.routines.push(vec![name, body, Some("routine".to_owned())]),
-            (None, ..) => {}
+        match row.as_slice() {
+            [Some(schema), Some(name), Some(kind)] if kind == "listed" => answer.tables.push((schema.clone(), name.clone())),
+            [Some(schema), None, Some(kind)] if kind == "schema" => answer.schemas.push(schema.clone()),
+            _ => answer.rows.push(row),
         }
     }
-    Ok(listed)
+    Ok(answer)
 }
 
 /// The tables of the current schema, the schemas, and the routines of the current and of these schemas.
 fn first_list(names: &str) -> String {
     let schemas = format!(
-        "SELECT 'schema', {}, NULL FROM information_schema.SCHEMATA \
-         WHERE NOT (SCHEMA_NAME <=> DATABASE()) AND LOWER(SCHEMA_NAME) IN ({names})",
-        text("SCHEMA_NAME")
+        "SELECT {}, NULL, 'schema' FROM information_schema.SCHEMATA WHERE NOT (SCHEMA_NAME <=> DATABASE()) AND {}",
+        text("SCHEMA_NAME"),
+        is_one_of("SCHEMA_NAME", names)
     );
     let routines = format!(
-        "SELECT 'routine', {}, {} FROM information_schema.ROUTINES WHERE {} AND LOWER(ROUTINE_NAME) IN ({names})",
-        text("LOWER(ROUTINE_NAME)"),
+        "SELECT {}, {}, 'routine' FROM information_schema.ROUTINES WHERE {} AND {}",
+        text("ROUTINE_NAME"),
         text("ROUTINE_DEFINITION"),
-        is_near("ROUTINE_SCHEMA", names)
+        is_near("ROUTINE_SCHEMA", names),
+        is_one_of("ROUTINE_NAME", names)
     );
     [tables_of("DATABASE()", names), schemas, routines].join(" UNION ALL ")
 }
 
 fn tables_of(schema: &str, names: &str) -> String {
     format!(
-        "SELECT 'table', {}, {} FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} AND LOWER(TABLE_NAME) IN ({names})",
+        "SELECT {}, {}, 'listed' FROM information_schema.TABLES WHERE TABLE_SCHEMA = {schema} AND {}",
         text("TABLE_SCHEMA"),
-        text("TABLE_NAME")
+        text("TABLE_NAME"),
+        is_one_of("TABLE_NAME", names)
     )
 }
 
 /// What is known of one table or view.
 fn lookup(schema: &str, table: &str) -> String {
-    let columns = |name: &str, body: &str| format!("{}, {}", text(&format!("LOWER({name})")), text(body));
+    let columns = |name: &str, body: &str| format!("{}, {}", text(name), text(body));
     let triggers = format!(
         "SELECT {}, 'trigger' FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = {schema} AND EVENT_OBJECT_TABLE = {table}",
         columns("EVENT_OBJECT_TABLE", "ACTION_STATEMENT"),
@@ -110,13 +115,18 @@ fn text(column: &str) -> String {
 /// `near`. Without privileges, the body is null.
 pub fn routines_sql(names: &str, near: &str) -> String {
     format!(
-        "SELECT LOWER(ROUTINE_NAME), ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE {} \
-         AND LOWER(ROUTINE_NAME) IN ({names})",
-        is_near("ROUTINE_SCHEMA", near)
+        "SELECT ROUTINE_NAME, ROUTINE_DEFINITION FROM information_schema.ROUTINES WHERE {} AND {}",
+        is_near("ROUTINE_SCHEMA", near),
+        is_one_of("ROUTINE_NAME", names)
     )
 }
 
 /// Is a schema the current one, or does one of these names (literals) name it?
 fn is_near(schema: &str, names: &str) -> String {
-    format!("({schema} = DATABASE() OR LOWER({schema}) IN ({names}))")
+    format!("({schema} = DATABASE() OR {})", is_one_of(schema, names))
+}
+
+/// Is a column one of these names, as they are written or in lower case? Each server has lower case letters of its own.
+fn is_one_of(column: &str, names: &str) -> String {
+    format!("(LOWER({column}) IN ({names}) OR {column} IN ({names}))")
 }

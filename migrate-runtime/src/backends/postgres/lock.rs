@@ -76,7 +76,9 @@ impl Postgres<'_> {
         let create_schema = history_sql.create_schema().filter(|_| schemas.is_empty());
         let statements: Vec<String> = create_schema.into_iter().chain(statements).collect();
         let check = crate::trust::check(history_sql);
-        let outcome = self.execute(&format!("BEGIN;\n{lock};\n{check};\n{};\nCOMMIT;", statements.join(";\n"))).await;
+        // What an event trigger leaves must not reach the first migration.
+        let reset = self.reset_after_own();
+        let outcome = self.execute(&format!("BEGIN;\n{lock};\n{check};\n{};\n{reset}COMMIT;", statements.join(";\n"))).await;
         if let Err(error) = outcome {
             self.roll_back().await;
             return Err(crate::trust::explained(self, history_sql, error).await);

@@ -4,11 +4,10 @@
 //! The removal is in the transaction of the script, because the next message may reach another server session. It ends as
 //! `DISCARD ALL` would, which cannot run in a transaction, but it leaves alone what other clients have prepared.
 
-use migrate_model::session_effect::SessionEffect;
 use std::time::Duration;
 
 /// Objects that a script may leave whatever its text shows: a view or a default value may call any function.
-const REMOVE_OBJECTS: &str = "CLOSE ALL;\nUNLISTEN *;\nDISCARD TEMP;\n";
+pub const REMOVE_OBJECTS: &str = "CLOSE ALL;\nUNLISTEN *;\nDISCARD TEMP;\n";
 
 /// Settings. No list of them is complete. Those that a new session of the pooler has are restored afterwards.
 const RESET_SETTINGS: &str = "RESET ALL;\n";
@@ -27,9 +26,10 @@ pub fn reset_sql(lent: bool) -> [&'static str; 2] {
     if lent { ["", ""] } else { [REMOVE_OBJECTS, RESET_SETTINGS] }
 }
 
-/// Removes what no role and no setting decides, at the end of a transaction.
-pub fn remove_sql(effect: SessionEffect, lent: bool) -> String {
-    remove_since(effect, lent, "pg_catalog.transaction_timestamp()")
+/// Removes what no role and no setting decides, at the end of a transaction: whatever the text of the script shows, a function that
+/// it does not name may have left it.
+pub fn remove_sql(lent: bool) -> String {
+    remove_since(lent, "pg_catalog.transaction_timestamp()")
 }
 
 /// Forgets the values of sequences, after the last statement that takes one.
@@ -39,17 +39,15 @@ pub fn forget_sequences(lent: bool) -> &'static str {
 
 /// Rolls a transaction back and removes what a rollback does not undo. Fails if no transaction is open: then the message may
 /// have reached another server session, in which nothing is to be removed.
-pub fn roll_back_sql(effect: SessionEffect, lent: bool, elapsed: Duration) -> String {
+pub fn roll_back_sql(lent: bool, elapsed: Duration) -> String {
     let elapsed = (elapsed + DELAY).as_micros();
     let since = format!("(pg_catalog.statement_timestamp() OPERATOR(pg_catalog.-) interval '{elapsed} microseconds')");
     let sequences = forget_sequences(lent);
-    format!("ROLLBACK AND CHAIN;\n{}{sequences}COMMIT;", remove_since(effect, lent, &since))
+    format!("ROLLBACK AND CHAIN;\n{}{sequences}COMMIT;", remove_since(lent, &since))
 }
 
-fn remove_since(effect: SessionEffect, lent: bool, since: &str) -> String {
-    let statements = if effect == SessionEffect::None { String::new() } else { deallocate_sql(since) };
-    let locks = if effect >= SessionEffect::Unrepeatable && !lent { UNLOCK } else { "" };
-    format!("{statements}{locks}")
+fn remove_since(lent: bool, since: &str) -> String {
+    format!("{}{}", deallocate_sql(since), if lent { "" } else { UNLOCK })
 }
 
 /// Deallocates what `PREPARE` has prepared since a moment. Poolers and drivers prepare with the protocol, not with SQL.

@@ -110,20 +110,32 @@ impl Postgres<'_> {
     pub(super) fn reset_after(&self, unit_run: &UnitRun<'_>) -> String {
         if self.endpoint.preserves_session() {
             // A trigger may have created a temporary table.
-            let temporary = if unit_run.session_effect == SessionEffect::None { "DISCARD TEMP;\n" } else { "" };
+            let objects = if unit_run.session_effect == SessionEffect::None { pooled_session::REMOVE_OBJECTS } else { "" };
             return if unit_run.last && self.owns_session() {
-                format!("{}{temporary}", self.reset.prepared)
+                format!("{}{objects}", self.reset.prepared)
             } else if unit_run.last {
                 self.reset.prepared.clone()
             } else {
                 self.own_role_sql()
             };
         }
-        // The server session belongs to others, too.
+        self.reset_pooled(reset_authorization(unit_run.mentions))
+    }
+
+    /// The same after statements of this crate: an event trigger may call any function.
+    pub(super) fn reset_after_own(&self) -> String {
+        if !self.endpoint.preserves_session() {
+            return self.reset_pooled("");
+        }
+        let objects = if self.owns_session() { pooled_session::REMOVE_OBJECTS } else { "" };
+        format!("{}{objects}", self.reset.prepared)
+    }
+
+    /// Resets a server session that belongs to others, too.
+    fn reset_pooled(&self, authorization: &str) -> String {
         let is_lent = self.is_lent();
         let [objects, settings] = pooled_session::reset_sql(is_lent);
-        let authorization = reset_authorization(unit_run.mentions);
-        let rest = pooled_session::remove_sql(unit_run.session_effect, is_lent);
+        let rest = pooled_session::remove_sql(is_lent);
         format!("{objects}{authorization}{settings}{}{rest}", self.reset.prepared)
     }
 
