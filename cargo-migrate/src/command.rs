@@ -2,10 +2,14 @@
 
 use crate::arguments::Global;
 use crate::database_url;
+use crate::known_services;
 use crate::loaded_project;
 use crate::packages;
 use migrate_cli::{CommandError, Output, Service, ServiceSource, SummarizedService};
-use migrate_runtime::DatabaseUrl;
+use migrate_model::directives::Requirement;
+use migrate_model::finding::Finding;
+use migrate_model::migration::Migration;
+use migrate_runtime::{DatabaseUrl, MigrationKey};
 use std::collections::BTreeSet;
 
 /// What every command receives besides its own arguments.
@@ -35,8 +39,16 @@ impl ServiceSource for Context<'_> {
         loaded_project::summarize(self)
     }
 
-    fn required_services(&self, services: &[Service]) -> Result<Vec<Service>, CommandError> {
-        loaded_project::load_required(self, services)
+    fn service(&self, name: &str) -> Result<Option<Service>, CommandError> {
+        loaded_project::load_other(self, name)
+    }
+
+    fn dependent_services(&self, migrations: &[(String, MigrationKey)]) -> Result<Vec<Service>, CommandError> {
+        loaded_project::load_dependents(self, migrations)
+    }
+
+    fn unresolved(&self, references: &[(&Migration, &Requirement)]) -> Result<Vec<Option<Finding>>, CommandError> {
+        known_services::unresolved(self, references)
     }
 
     fn names(&self) -> Result<Vec<String>, CommandError> {

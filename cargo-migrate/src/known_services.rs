@@ -4,8 +4,10 @@ use crate::command::Context;
 use crate::loaded_project;
 use crate::packages;
 use migrate_cli::CommandError;
+use migrate_model::directives::Requirement;
 use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
+use migrate_model::migration::Migration;
 use migrate_model::requirements::KnownServices;
 use migrate_runtime::MigrationSet;
 
@@ -36,6 +38,25 @@ pub fn of(context: &Context<'_>, selected: &[Project]) -> Result<Option<KnownWor
         |project: &Project| selected.iter().any(|known| known.root == project.root && known.service == project.service);
     workspace.iter().filter(|project| !is_selected(project)).for_each(|project| known.add(context, project));
     Ok(Some(known))
+}
+
+/// What is wrong with these requirements on other services, for each of them. Nothing is known outside a workspace.
+///
+/// # Errors
+/// If settings cannot be read.
+pub fn unresolved(
+    context: &Context<'_>,
+    references: &[(&Migration, &Requirement)],
+) -> Result<Vec<Option<Finding>>, CommandError> {
+    let workspace = packages::of_workspace(context)?;
+    if workspace.is_empty() {
+        return Ok(vec![None; references.len()]);
+    }
+    let mut known = KnownWorkspace { services: Vec::new(), unread: Vec::new() };
+    workspace.iter().for_each(|project| known.add(context, project));
+    let sets = known.sets();
+    let services = KnownServices { services: &sets, unread: &known.unread };
+    Ok(references.iter().map(|(migration, requirement)| services.problem(migration, requirement)).collect())
 }
 
 /// Adds the services of the workspace that these services, or each other, require.

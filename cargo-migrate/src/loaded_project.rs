@@ -10,8 +10,8 @@ use migrate_model::files::folder::{Folder, NO_FOLDER};
 use migrate_model::files::project::Project;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
-use migrate_runtime::{DatabaseUrl, SetSettings};
-use std::collections::{BTreeSet, HashSet};
+use migrate_runtime::{DatabaseUrl, MigrationKey, SetSettings};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 /// A project with its files and its database URL.
@@ -53,33 +53,36 @@ pub fn load_with_database(context: &Context<'_>) -> Result<Vec<LoadedProject>, C
     Ok(selected)
 }
 
-/// Loads the projects of the workspace that migrations of these services, or of each other, require and that are not among them.
+/// Loads a service of the workspace; `None` if it has none of this name, or it is left out on purpose.
 ///
 /// # Errors
 /// As [`load_with_database`].
-pub fn load_required(context: &Context<'_>, services: &[Service]) -> Result<Vec<Service>, CommandError> {
-    let is_selected = |name: &str| services.iter().any(|service| service.name == name);
-    let mut open: BTreeSet<String> =
-        services.iter().flat_map(|service| service.set.required_services().map(str::to_owned)).collect();
-    open.retain(|name| !is_selected(name));
-    if open.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut rest = packages::of_workspace(context)?;
-    let mut loaded: Vec<Service> = Vec::new();
-    while !open.is_empty() {
-        let (required, others): (Vec<Project>, Vec<Project>) =
-            rest.into_iter().partition(|project| open.contains(&project.service));
-        rest = others;
-        let further: Vec<Service> = load(context, required)?.into_iter().map(Service::from).collect();
-        open = further.iter().flat_map(|service| service.set.required_services().map(str::to_owned)).collect();
-        loaded.extend(further);
-        open.retain(|name| !is_selected(name) && loaded.iter().all(|service| service.name != *name));
-        if rest.iter().all(|project| !open.contains(&project.service)) {
-            break;
-        }
-    }
-    Ok(loaded)
+pub fn load_other(context: &Context<'_>, name: &str) -> Result<Option<Service>, CommandError> {
+    let mut projects = packages::not_excluded(context)?;
+    projects.retain(|project| project.service == name);
+    Ok(load(context, projects)?.into_iter().map(Service::from).next())
+}
+
+/// Loads the services of the workspace in whose files a migration requires one of these, and that are not among their services.
+///
+/// # Errors
+/// As [`load_with_database`].
+pub fn load_dependents(context: &Context<'_>, migrations: &[(String, MigrationKey)]) -> Result<Vec<Service>, CommandError> {
+    let mut projects = packages::of_workspace(context)?;
+    projects.retain(|project| migrations.iter().all(|(service, _)| *service != project.service));
+    let requires_one = |project: &Project| {
+        // What cannot be read has applied nothing that its own command could not revert.
+        let Ok(dialect) = dialect_without_database(context, project) else { return false };
+        let set = project.read(dialect).set;
+        set.iter().flat_map(|migration| &migration.up.directives.requires).any(|requirement| {
+            let is_it = |(service, key): &(String, MigrationKey)| {
+                requirement.service.as_deref() == Some(service) && *key == requirement.version
+            };
+            migrations.iter().any(is_it)
+        })
+    };
+    projects.retain(requires_one);
+    Ok(load(context, projects)?.into_iter().map(Service::from).collect())
 }
 
 fn load(context: &Context<'_>, projects: Vec<Project>) -> Result<Vec<LoadedProject>, CommandError> {

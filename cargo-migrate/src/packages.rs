@@ -64,6 +64,13 @@ pub fn projects(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
 /// # Errors
 /// If settings cannot be read.
 pub fn of_workspace(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
+    workspace_projects(context, |_, _| true)
+}
+
+fn workspace_projects(
+    context: &Context<'_>,
+    is_wanted: impl Fn(&Package, &Project) -> bool,
+) -> Result<Vec<Project>, CommandError> {
     let current_dir = std::env::current_dir()?;
     if !context.global.source.is_empty() || !current_dir.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
         return Ok(Vec::new());
@@ -76,12 +83,27 @@ pub fn of_workspace(context: &Context<'_>) -> Result<Vec<Project>, CommandError>
     let boundary = Boundary::of(&current_dir, &allowed);
     packages.retain(|package| boundary.contains(&package.root));
     let (mut projects, mut findings) = (Vec::new(), Vec::new());
-    for (mut project, problems) in packages.iter().flat_map(|package| package.projects(&allowed)) {
-        findings.extend(problems);
-        resolve_server(context, &mut project);
-        projects.push(project);
+    for package in &packages {
+        let of_package = package.projects(&allowed).into_iter().filter(|(project, _)| is_wanted(package, project));
+        for (mut project, problems) in of_package {
+            findings.extend(problems);
+            resolve_server(context, &mut project);
+            projects.push(project);
+        }
     }
     if findings.is_empty() { Ok(projects) } else { Err(CommandError::Findings(findings)) }
+}
+
+/// All projects of the workspace that no `--exclude` leaves out.
+///
+/// # Errors
+/// As [`of_workspace`].
+pub fn not_excluded(context: &Context<'_>) -> Result<Vec<Project>, CommandError> {
+    let excluded = &context.global.exclude;
+    let is_excluded = |package: &Package, project: &Project| {
+        excluded.iter().any(|word| package.is_named(word) || is_match(word, &project.service))
+    };
+    workspace_projects(context, |package, project| !is_excluded(package, project))
 }
 
 /// The selected project.

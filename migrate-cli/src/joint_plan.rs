@@ -9,10 +9,11 @@ use crate::service::Service;
 use migrate_model::directives::Requirement;
 use migrate_model::finding::Finding;
 use migrate_model::history::History;
-use migrate_model::plan::{self, OtherHistories};
-use migrate_model::plan_order::{self, PlanPart, requirements};
-use migrate_model::requirements::describe_cycle;
-use migrate_runtime::{Direction, MigrationKey, Plan, StatusReport, Step, Target};
+use migrate_model::migration::Migration;
+use migrate_model::plan::{self, Dependent, OtherHistories};
+use migrate_model::plan_order::{self, PlanPart};
+use migrate_model::requirements::{KnownServices, describe_cycle};
+use migrate_runtime::{Direction, MigrationKey, MigrationSet, Plan, Record, StatusReport, Step, Target, Version};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The plans of several services, and the order in which their steps run.
@@ -92,12 +93,50 @@ pub async fn informed_elsewhere(
     statuses: &mut [StatusReport],
     context: &Context<'_>,
 ) -> Result<Vec<AppliedThere>, CommandError> {
-    let others = context.source.required_services(services)?;
     let mut elsewhere = AppliedThere::of(services, statuses);
-    let of_others = self::statuses(&others, Needs::of(Direction::Up), &context.output.quiet()).await?;
-    elsewhere.extend(AppliedThere::of(&others, &of_others));
+    let unmet = statuses.iter().flat_map(StatusReport::unmet_requirements);
+    let names: BTreeSet<String> = unmet.filter_map(|requirement| requirement.service.clone()).collect();
+    let mut others = Others::default();
+    for name in names.iter().filter(|name| services.iter().all(|service| service.name != **name)) {
+        others.find(name, context).await?;
+    }
+    elsewhere.extend(AppliedThere::of(&others.services, &others.statuses));
     assume_elsewhere(services, statuses, &elsewhere);
     Ok(elsewhere)
+}
+
+/// Services that are not selected, and are read when it matters what they have applied.
+#[derive(Debug, Default)]
+struct Others {
+    services: Vec<Service>,
+    statuses: Vec<StatusReport>,
+    /// The names of those that are not known.
+    unknown: BTreeSet<String>,
+}
+
+impl Others {
+    /// The position of a service; `None` if it is not known.
+    async fn find(&mut self, name: &str, context: &Context<'_>) -> Result<Option<usize>, CommandError> {
+        if let Some(at) = self.services.iter().position(|service| service.name == name) {
+            return Ok(Some(at));
+        }
+        if self.unknown.contains(name) {
+            return Ok(None);
+        }
+        let Some(service) = context.source.service(name)? else {
+            self.unknown.insert(name.to_owned());
+            return Ok(None);
+        };
+        let status = status_of(&service, Needs::of(Direction::Up), &context.output.quiet()).await;
+        self.statuses.push(status.map_err(|error| error.of(&service))?);
+        self.services.push(service);
+        Ok(Some(self.services.len() - 1))
+    }
+
+    /// The plan of a service up to a version.
+    fn plan_to(&self, at: usize, version: &Version) -> Result<Plan<'_>, CommandError> {
+        Ok(self.statuses[at].plan(&Target::UpTo(version.clone()))?)
+    }
 }
 
 /// The states of all services.
@@ -193,6 +232,37 @@ impl<'s> JointPlan<'s> {
         CommandError::all(errors)
     }
 
+    /// The targets as versions: of a number of migrations, some may be applied before the next plan.
+    pub fn fixed_targets(&self, targets: &[Target]) -> Vec<Target> {
+        let fixed = |(plan, target): (&Plan<'_>, &Target)| match (target, plan.steps.last()) {
+            (Target::Up(_), Some(last)) => last.key.version().map_or_else(|| target.clone(), |last| Target::UpTo(last.clone())),
+            _ => target.clone(),
+        };
+        self.plans.iter().zip(targets).map(fixed).collect()
+    }
+
+    /// What can run before the services of other processes have applied what migrations of these require. A service that can run
+    /// nothing yet has no part in it.
+    ///
+    /// # Errors
+    /// If migrations require each other.
+    pub fn before_wait(&self, services: &[Service], targets: &[Target]) -> Result<Self, CommandError> {
+        let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
+        let counts = plan_order::steps_before_wait(&names, &self.plans);
+        let is_cut = |at: usize| counts[at] < self.plans[at].steps.len();
+        let cut = |(at, plan): (usize, &Plan<'s>)| if is_cut(at) { plan.clone().first_steps(counts[at]) } else { plan.clone() };
+        let plans: Vec<Plan<'s>> = self.plans.iter().enumerate().map(cut).collect();
+        let target = |(at, target): (usize, &Target)| {
+            let last = plans[at].steps.last().filter(|_| is_cut(at)).and_then(|last| last.key.version());
+            last.map_or_else(|| target.clone(), |last| Target::UpTo(last.clone()))
+        };
+        let targets: Vec<Target> = targets.iter().enumerate().map(target).collect();
+        let mut parts =
+            plan_order::order(&names, &plans, &targets).map_err(|cycle| CommandError::Findings(vec![describe_cycle(&cycle)]))?;
+        parts.retain(|part| !part.steps.is_empty() || !is_cut(part.service));
+        Ok(JointPlan { plans, parts, cycle: None })
+    }
+
     /// What applies again what a revert with this plan has reverted, in the opposite order.
     pub fn runs_back(&self) -> Vec<Run> {
         let back = |part: &PlanPart| {
@@ -250,34 +320,37 @@ pub async fn bring_required(
     context: &Context<'_>,
 ) -> Result<(Vec<Target>, Vec<AppliedThere>), CommandError> {
     let mut targets = vec![target.clone(); services.len()];
-    let others = context.source.required_services(services)?;
-    if others.is_empty() {
-        return Ok((targets, Vec::new()));
-    }
-    let other_statuses = self::statuses(&others, Needs::of(Direction::Up), context.output).await?;
-    let elsewhere = AppliedThere::of(&others, &other_statuses);
-    assume_elsewhere(services, statuses, &elsewhere);
-    let mut open: Vec<(String, Requirement)> = Vec::new();
+    let (mut open, mut errors) = (Vec::new(), Vec::new());
     for (service, status) in services.iter().zip(&*statuses) {
-        open.extend(required_by(&service.name, &status.plan(target)?));
+        match status.plan(target) {
+            Ok(plan) => open.extend(missing_in(&service.name, &plan)),
+            Err(error) => errors.push(CommandError::from(error).of(service)),
+        }
     }
+    CommandError::all(errors)?;
+    let mut others = Others::default();
     let mut needed: BTreeMap<usize, (Requirement, String)> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     while let Some((by, requirement)) = open.pop() {
-        let Some(at) = others.iter().position(|other| Some(&other.name) == requirement.service.as_ref()) else { continue };
+        let Some(name) = requirement.service.clone().filter(|name| services.iter().all(|service| service.name != *name)) else {
+            continue;
+        };
+        let Some(at) = others.find(&name, context).await? else { continue };
         let key = MigrationKey::from(&requirement.version);
-        let is_applied = other_statuses[at].history().applied().any(|record| record.key == key);
-        let is_known = others[at].set.get(&requirement.version).is_some();
+        let is_applied = others.statuses[at].history().applied().any(|record| record.key == key);
+        let is_known = others.services[at].set.get(&requirement.version).is_some();
         if is_applied || !is_known || !seen.insert((at, key)) {
             continue;
         }
-        open.extend(required_by(&others[at].name, &other_statuses[at].plan(&Target::UpTo(requirement.version.clone()))?));
+        open.extend(missing_in(&name, &others.plan_to(at, &requirement.version)?));
         let is_further = needed.get(&at).is_none_or(|(known, _)| known.version < requirement.version);
         if is_further {
             needed.insert(at, (requirement, by));
         }
     }
-    for (at, (other, status)) in others.into_iter().zip(other_statuses).enumerate() {
+    let elsewhere = AppliedThere::of(&others.services, &others.statuses);
+    assume_elsewhere(services, statuses, &elsewhere);
+    for (at, (other, status)) in others.services.into_iter().zip(others.statuses).enumerate() {
         if let Some((requirement, by)) = needed.remove(&at) {
             context.output.status("Including", &format!("`{}` up to {}, which {by} requires", other.name, requirement.version));
             targets.push(Target::UpTo(requirement.version));
@@ -285,17 +358,109 @@ pub async fn bring_required(
             statuses.push(status);
         }
     }
+    refuse_unresolved(services, statuses, &targets, context)?;
     let several = services.len() > 1;
     services.iter_mut().for_each(|service| service.show_name |= several);
     Ok((targets, elsewhere))
 }
 
-/// What the steps of a plan require of other services, and which step does.
-fn required_by(service: &str, plan: &Plan<'_>) -> Vec<(String, Requirement)> {
-    let of_step = |step: &Step<'_>| {
-        let by = format!("`{}` of `{service}`", step.title);
-        let others = requirements(step).iter().filter(|requirement| requirement.service.is_some()).cloned();
-        others.map(|requirement| (by.clone(), requirement)).collect::<Vec<_>>()
+/// What the steps of a plan require of other services that have not applied it, and which step does.
+fn missing_in(service: &str, plan: &Plan<'_>) -> Vec<(String, Requirement)> {
+    let missing = plan.missing.iter().filter_map(|missing| {
+        let step = plan.steps.get(missing.step)?;
+        Some((format!("`{}` of `{service}`", step.title), missing.requirement.clone()))
+    });
+    missing.collect()
+}
+
+/// Rejects a run that would wait for what no service will ever apply.
+fn refuse_unresolved(
+    services: &[Service],
+    statuses: &[StatusReport],
+    targets: &[Target],
+    context: &Context<'_>,
+) -> Result<(), CommandError> {
+    let mut findings = Vec::new();
+    let sets: Vec<(&str, &MigrationSet)> = services.iter().map(|service| (service.name.as_str(), &*service.set)).collect();
+    let selected = KnownServices { services: &sets, unread: &[] };
+    for ((service, status), target) in services.iter().zip(statuses).zip(targets) {
+        let plan = status.plan(target)?;
+        let references = plan.missing.iter().filter_map(|missing| {
+            let migration = plan.steps.get(missing.step)?.migration?;
+            Some((migration, &missing.requirement))
+        });
+        let is_selected = |(_, requirement): &(&Migration, &Requirement)| {
+            services.iter().any(|other| Some(&other.name) == requirement.service.as_ref())
+        };
+        let (here, elsewhere): (Vec<_>, Vec<_>) = references.partition(is_selected);
+        let mut problems: Vec<Option<Finding>> =
+            here.into_iter().map(|(migration, requirement)| selected.problem(migration, requirement)).collect();
+        if !elsewhere.is_empty() {
+            problems.extend(context.source.unresolved(&elsewhere)?);
+        }
+        let errors = problems.into_iter().flatten().filter(Finding::is_error);
+        findings.extend(errors.map(|finding| service.located(finding)));
+    }
+    if findings.is_empty() { Ok(()) } else { Err(CommandError::Findings(findings)) }
+}
+
+/// The applied migrations of services in other databases that require what a revert of these services would revert. Their own
+/// databases show the others.
+///
+/// # Errors
+/// If such a database cannot be reached, or the files of its service contain errors.
+pub async fn dependents_elsewhere(
+    services: &[Service],
+    statuses: &[StatusReport],
+    targets: &[Target],
+    context: &Context<'_>,
+) -> Result<Vec<Vec<Dependent>>, CommandError> {
+    let mut reverted: Vec<Vec<MigrationKey>> = Vec::new();
+    for (status, target) in statuses.iter().zip(targets) {
+        let plan = status.plan(target)?;
+        reverted.push(plan.steps.iter().filter(|step| step.direction == Direction::Down).map(|step| step.key.clone()).collect());
+    }
+    let all: Vec<(String, MigrationKey)> = services
+        .iter()
+        .zip(&reverted)
+        .flat_map(|(service, keys)| keys.iter().map(|key| (service.name.clone(), key.clone())))
+        .collect();
+    let help = "to revert without looking at this service: `--force`";
+    let others = if all.is_empty() { Vec::new() } else { context.source.dependent_services(&all)? };
+    let mut dependents: Vec<Vec<Dependent>> = vec![Vec::new(); services.len()];
+    for other in others {
+        let place = other.history_place();
+        let apart: Vec<usize> = (0..services.len()).filter(|at| services[*at].history_place() != place).collect();
+        if apart.is_empty() {
+            continue;
+        }
+        let status = status_of(&other, Needs::of(Direction::Up), &context.output.quiet()).await;
+        let status = status.map_err(|error| error.of(&other).note(help))?;
+        for at in apart {
+            dependents[at].extend(applied_dependents(&other, &status));
+        }
+    }
+    Ok(dependents)
+}
+
+/// Tells the plans of reverts what is applied in other databases, also by services that are selected.
+pub fn add_dependents(services: &[Service], statuses: &mut [StatusReport], dependents: &[Vec<Dependent>]) {
+    let selected: Vec<Vec<Dependent>> =
+        services.iter().zip(&*statuses).map(|(service, status)| applied_dependents(service, status)).collect();
+    for (at, status) in statuses.iter_mut().enumerate() {
+        let place = services[at].history_place();
+        let apart = services.iter().zip(&selected).filter(|(service, _)| service.history_place() != place);
+        status.add_dependents(apart.flat_map(|(_, dependents)| dependents.iter().cloned()));
+        status.add_dependents(dependents.get(at).into_iter().flatten().cloned());
+    }
+}
+
+/// The applied migrations of a service that require others.
+fn applied_dependents(service: &Service, status: &StatusReport) -> Vec<Dependent> {
+    let dependent = |record: &Record| {
+        let migration = service.set.get(record.key.version()?)?;
+        let requires = migration.up.directives.requires.clone();
+        Some(Dependent { service: service.name.clone(), key: record.key.clone(), requires })
     };
-    plan.steps.iter().filter(|step| step.direction == Direction::Up).flat_map(of_step).collect()
+    status.history().records().iter().filter_map(dependent).filter(|dependent| !dependent.requires.is_empty()).collect()
 }

@@ -10,6 +10,7 @@ mod edits;
 pub mod exit;
 pub mod failure;
 mod joint_plan;
+mod joint_run;
 pub mod output;
 mod progress;
 mod revert;

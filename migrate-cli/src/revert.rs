@@ -9,6 +9,7 @@ use crate::stored_scripts::{self, StoredScript};
 use crate::words::count_migrations;
 use clap::Args;
 use migrate_model::finding::Finding;
+use migrate_model::plan::Dependent;
 use migrate_runtime::{Dependents, Direction, Migrator, Target};
 
 /// Rejects a revert if one of its down migrations contains an error.
@@ -53,35 +54,54 @@ impl RevertArguments {
     }
 }
 
-/// Asks for confirmation of a revert: names the migrations, and shows the SQL that only the history contains. Returns that SQL, or
+/// What a revert was agreed to, and what it must know.
+#[derive(Debug, Default)]
+pub struct Revert {
+    /// The SQL that only the history contains.
+    pub stored: Vec<StoredScript>,
+    /// For each service, the migrations that services of other databases have applied and that require others.
+    pub dependents: Vec<Vec<Dependent>>,
+}
+
+/// Asks for confirmation of a revert, unless nothing will run: names the migrations, and shows the SQL that only the history contains.
 /// `None` without agreement.
 ///
 /// # Errors
-/// If no terminal is available and `--yes` or `--stored` is missing, or if the database cannot be read.
+/// If no terminal is available and `--yes` or `--stored` is missing, or if a database cannot be read.
 pub async fn confirm_revert(
     services: &[Service],
     target: &Target,
     arguments: &RevertArguments,
+    dry_run: bool,
     context: &Context<'_>,
-) -> Result<Option<Vec<StoredScript>>, CommandError> {
+) -> Result<Option<Revert>, CommandError> {
     let (mut titles, mut stored) = (Vec::new(), Vec::new());
     let needs = arguments.needs();
     let mut statuses = Vec::new();
     for service in services {
         statuses.push(needs.migrator(service).status_for(&service.url, needs.direction).await?);
     }
-    joint_plan::assume_others(services, &mut statuses, &vec![target.clone(); services.len()])?;
+    let targets = vec![target.clone(); services.len()];
+    let mut dependents = Vec::new();
+    if !arguments.force {
+        dependents = joint_plan::dependents_elsewhere(services, &statuses, &targets, context).await?;
+        joint_plan::add_dependents(services, &mut statuses, &dependents);
+    }
+    if dry_run {
+        return Ok(Some(Revert { stored, dependents }));
+    }
+    joint_plan::assume_others(services, &mut statuses, &targets)?;
     for (service, status) in services.iter().zip(&statuses) {
         let plan = status.plan(target)?;
         if !plan.is_clear() || status.refusal().is_some() {
             // The run reports why it is rejected.
-            return Ok(Some(Vec::new()));
+            return Ok(Some(Revert { stored: Vec::new(), dependents }));
         }
         titles.extend(plan.steps.iter().map(|step| step.title.clone()));
         stored.extend(stored_scripts::of_plan(service, status, &plan).await?);
     }
     let migrations = match titles.as_slice() {
-        [] => return Ok(Some(stored)),
+        [] => return Ok(Some(Revert { stored, dependents })),
         [title] => format!("`{title}`"),
         [first, .., last] => format!("{}, `{first}` to `{last}`,", count_migrations(titles.len())),
     };
@@ -99,5 +119,5 @@ pub async fn confirm_revert(
     if !confirmed {
         context.output.message("nothing was reverted");
     }
-    Ok(confirmed.then_some(stored))
+    Ok(confirmed.then_some(Revert { stored, dependents }))
 }

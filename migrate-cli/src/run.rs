@@ -5,28 +5,26 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::joint_plan::{self, AppliedThere, JointPlan, Missing};
-use crate::output::{self, Output};
+use crate::joint_run::{self, JointRun, print_warnings};
+use crate::output::Output;
 use crate::progress;
-use crate::server_notices;
+use crate::revert::Revert;
 use crate::service::{Service, SummarizedService};
-use crate::signals;
-use crate::stored_scripts::{self, STORED_NOT_CONFIRMED, StoredScript};
+use crate::stored_scripts::{self, STORED_NOT_CONFIRMED};
 use crate::values;
 use crate::views;
 use crate::words::{count_migrations, verb};
 use clap::Args;
-use migrate_model::divergence::AHEAD;
-use migrate_model::duration;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
 use migrate_model::script::EMPTY_FILE;
 use migrate_model::statement::{self, Reading};
 use migrate_runtime::{
-    DatabaseUrl, Dependents, Direction, Divergence, ErrorKind, LockStrategy, MigrationKey, Migrator, RunReport, StatusReport,
-    Step, StopSignal, Target, TransactionMode, Version,
+    DatabaseUrl, Dependents, Direction, ErrorKind, LockStrategy, Migrator, StatusReport, Step, StopSignal, Target,
+    TransactionMode, Version,
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Options of all commands that run migrations.
 #[derive(Debug, Clone, Args)]
@@ -95,18 +93,17 @@ pub struct Run {
     pub targets: Vec<Target>,
 }
 
-/// What was done for one service so far.
-#[derive(Debug, Default)]
-struct ServiceProgress {
-    report: RunReport,
-    took: Duration,
-    /// The messages of the server, as JSON.
-    notices: Vec<Value>,
-    omitted_notices: usize,
+/// What is known of the services of a run before it.
+#[derive(Debug)]
+pub struct Known {
+    /// The state of each service.
+    pub statuses: Vec<StatusReport>,
+    /// What other services have applied.
+    pub elsewhere: Vec<AppliedThere>,
 }
 
 /// Runs services in an order, and reports what was done. The first failure ends the run. No other script of the history runs than
-/// those of `stored`. `elsewhere` has what services, these and others, had applied before.
+/// those of `revert`. `elsewhere` has what services, these and others, had applied before.
 ///
 /// # Errors
 /// If a migration fails, or its files do not match the history.
@@ -115,87 +112,12 @@ pub async fn run_in_order(
     elsewhere: &[AppliedThere],
     runs: &[Run],
     arguments: &RunArguments,
-    stored: &[StoredScript],
+    revert: &Revert,
     context: &Context<'_>,
 ) -> Result<Exit, CommandError> {
-    let stop = signals::listen(context.output);
-    let mut reports: Vec<Option<ServiceProgress>> = services.iter().map(|_| None).collect();
-    for (at, run) in runs.iter().enumerate() {
-        let service = &services[run.service];
-        let of_service = stored.iter().filter(|script| script.service == service.name);
-        let migrator = arguments.migrator(service, &stop, context.output);
-        let migrator = migrator.only_stored_scripts(of_service.map(|script| (script.key.clone(), script.sql.clone())));
-        let migrator = with_other_databases(migrator, run.service, services, elsewhere, &reports);
-        let report = reports[run.service].get_or_insert_default();
-        let outcome = apply(service, &run.targets, &migrator, report, context).await;
-        let Err(error) = outcome else {
-            if runs[at + 1..].iter().all(|later| later.service != run.service) {
-                finish(service, report, context);
-            }
-            continue;
-        };
-        let error = not_reached(error.of(service), services, &runs[at..]);
-        if !context.output.is_json() || reports.iter().flatten().all(|report| report.report.done.is_empty()) {
-            return Err(error);
-        }
-        // The one JSON document must also contain the completed work; without a run that failed before it did anything.
-        let mut document = output::error_document(&error.findings());
-        reports.iter_mut().for_each(|report| {
-            report.take_if(|report| report.report.done.is_empty() && report.took.is_zero());
-        });
-        document["services"] = documents(services, &reports, runs).into();
-        context.output.json(&document);
-        return Ok(error.exit());
-    }
-    if context.output.is_json() {
-        context.output.json(&json!({ "services": documents(services, &reports, runs) }));
-    }
-    Ok(Exit::Done)
-}
-
-/// Adds the services that a failed run did not come to.
-fn not_reached(error: CommandError, services: &[Service], rest: &[Run]) -> CommandError {
-    let (failed, later) = match rest.split_first() {
-        Some((failed, later)) => (failed.service, later),
-        None => return error,
-    };
-    let mut names: Vec<String> = Vec::new();
-    for run in later.iter().filter(|run| run.service != failed) {
-        let name = format!("`{}`", services[run.service].name);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if names.is_empty() { error } else { error.note(format!("not reached: {}", names.join(", "))) }
-}
-
-/// Tells a run what the services of other databases have applied, for `requires`.
-fn with_other_databases(
-    mut migrator: Migrator,
-    at: usize,
-    services: &[Service],
-    elsewhere: &[AppliedThere],
-    reports: &[Option<ServiceProgress>],
-) -> Migrator {
-    let place = services[at].history_place();
-    for other in elsewhere.iter().filter(|other| other.place != place) {
-        migrator = migrator.applied_elsewhere(&other.service, other.keys.iter().cloned());
-    }
-    for (service, report) in services.iter().zip(reports).filter(|(service, _)| service.history_place() != place) {
-        let done = report.iter().flat_map(|report| &report.report.done);
-        let done: Vec<MigrationKey> = done.filter(|done| done.direction == Direction::Up).map(|done| done.key.clone()).collect();
-        migrator = if done.is_empty() { migrator } else { migrator.applied_elsewhere(&service.name, done) };
-    }
-    migrator
-}
-
-/// What is known of the services of a run before it.
-#[derive(Debug)]
-pub struct Known {
-    /// The state of each service.
-    pub statuses: Vec<StatusReport>,
-    /// What other services have applied.
-    pub elsewhere: Vec<AppliedThere>,
+    let mut run = JointRun::new(services, arguments, revert, context);
+    let outcome = run.run(elsewhere, runs).await;
+    run.end(outcome)
 }
 
 /// Plans all services, then brings each to its target, in an order in which every migration finds what it requires; or only shows
@@ -207,18 +129,18 @@ pub async fn run_jointly(
     services: &[Service],
     targets: &[Target],
     arguments: &RunArguments,
-    stored: &[StoredScript],
+    revert: &Revert,
     context: &Context<'_>,
 ) -> Result<Exit, CommandError> {
     refuse_empty_drafts(services, targets)?;
     if services.len() == 1 && !arguments.dry_run {
         let run = Run { service: 0, targets: targets.to_vec() };
-        return run_in_order(services, &[], &[run], arguments, stored, context).await;
+        return run_in_order(services, &[], &[run], arguments, revert, context).await;
     }
-    let needs = Needs { direction: targets.first().map_or(Direction::Up, Target::direction), dependents: arguments.dependents };
+    let needs = Needs::of_run(targets, arguments);
     let statuses = joint_plan::statuses(services, needs, context.output).await?;
     let known = Known { statuses, elsewhere: Vec::new() };
-    run_planned(services, known, targets, arguments, stored, context).await
+    run_planned(services, known, targets, arguments, revert, context).await
 }
 
 /// The same with states of the services that are known.
@@ -230,19 +152,19 @@ pub async fn run_planned(
     mut known: Known,
     targets: &[Target],
     arguments: &RunArguments,
-    stored: &[StoredScript],
+    revert: &Revert,
     context: &Context<'_>,
 ) -> Result<Exit, CommandError> {
-    joint_plan::assume_others(services, &mut known.statuses, targets)?;
-    let statuses = &known.statuses;
-    let joint = JointPlan::of(services, statuses, targets)?;
-    let waits = !arguments.dry_run && !arguments.lock_wait.is_zero();
-    joint.require_clear(services, statuses, if waits { Missing::Awaited } else { Missing::Rejected })?;
-    if arguments.dry_run {
-        return dry_run(services, statuses, &joint, context).await;
+    if !arguments.dry_run {
+        let mut run = JointRun::new(services, arguments, revert, context);
+        let outcome = run.run_in_rounds(known, targets).await;
+        return run.end(outcome);
     }
-    known.elsewhere.extend(AppliedThere::of(services, statuses));
-    run_in_order(services, &known.elsewhere, &joint.runs(), arguments, stored, context).await
+    Needs::of_run(targets, arguments).add_dependents(services, &mut known.statuses, revert);
+    joint_plan::assume_others(services, &mut known.statuses, targets)?;
+    let joint = JointPlan::of(services, &known.statuses, targets)?;
+    joint.require_clear(services, &known.statuses, Missing::Rejected)?;
+    dry_run(services, &known.statuses, &joint, context).await
 }
 
 /// Reports that there is nothing to do, if exactly the migrations of all services are applied, without parsing them. False if that
@@ -259,11 +181,7 @@ pub async fn run_if_current(context: &Context<'_>) -> Result<bool, CommandError>
             Ok(false) | Err(_) => return Ok(false),
         }
     }
-    let nothing = ServiceProgress::default();
-    let report = |service: &SummarizedService| {
-        print_completed(&service.settings.service, &nothing.report, Duration::ZERO, context.output);
-        report_json(&service.settings.service, &service.url, &nothing)
-    };
+    let report = |service: &SummarizedService| joint_run::nothing_to_do(&service.settings.service, &service.url, context);
     let done: Vec<Value> = services.iter().map(report).collect();
     if context.output.is_json() {
         context.output.json(&json!({ "services": done }));
@@ -284,6 +202,18 @@ impl Needs {
     /// A plan in a direction, which reverts nothing that another service requires.
     pub fn of(direction: Direction) -> Self {
         Needs { direction, dependents: Dependents::Protected }
+    }
+
+    /// The plan of a run to these targets.
+    pub fn of_run(targets: &[Target], arguments: &RunArguments) -> Self {
+        Needs { direction: targets.first().map_or(Direction::Up, Target::direction), dependents: arguments.dependents }
+    }
+
+    /// Tells the plans of a revert what is applied in other databases.
+    pub fn add_dependents(self, services: &[Service], statuses: &mut [StatusReport], revert: &Revert) {
+        if self.direction == Direction::Down && self.dependents == Dependents::Protected {
+            joint_plan::add_dependents(services, statuses, &revert.dependents);
+        }
     }
 
     /// A migrator that plans so.
@@ -330,93 +260,6 @@ pub fn refuse_empty_drafts(services: &[Service], targets: &[Target]) -> Result<(
         }));
     }
     if errors.is_empty() { Ok(()) } else { Err(CommandError::Findings(errors)) }
-}
-
-async fn apply(
-    service: &Service,
-    targets: &[Target],
-    migrator: &Migrator,
-    so_far: &mut ServiceProgress,
-    context: &Context<'_>,
-) -> Result<(), CommandError> {
-    let started = Instant::now();
-    for target in targets {
-        let part = migrator.run_to(&service.url, target).await;
-        progress::print_notices(context.output, &service.name, service.show_name);
-        let part = part.map_err(|error| so_far.report.add_to(error))?;
-        so_far.report.done.extend(part.done);
-        so_far.report.warnings = part.warnings;
-    }
-    so_far.took += started.elapsed();
-    let (notices, omitted) = server_notices::take();
-    so_far.notices.extend(notices.iter().map(views::notice));
-    so_far.omitted_notices += omitted;
-    Ok(())
-}
-
-/// Reports what was done for a service, after the last of its runs.
-fn finish(service: &Service, done: &mut ServiceProgress, context: &Context<'_>) {
-    let report = &mut done.report;
-    // What this run has reverted is no longer ahead.
-    let is_reverted = |key: &MigrationKey| report.done.iter().any(|done| done.direction == Direction::Down && done.key == *key);
-    report.warnings.retain(|warning| warning.finding.code != &AHEAD || !is_reverted(&warning.key));
-    print_warnings(&report.warnings, context.output);
-    print_completed(&service.name, report, done.took, context.output);
-}
-
-/// The services that had a turn, in the order of their first turns, as JSON.
-fn documents(services: &[Service], reports: &[Option<ServiceProgress>], runs: &[Run]) -> Vec<Value> {
-    let mut order: Vec<usize> = Vec::new();
-    runs.iter().map(|run| run.service).for_each(|service| {
-        if !order.contains(&service) {
-            order.push(service);
-        }
-    });
-    let document = |at: usize| Some(report_json(&services[at].name, &services[at].url, reports[at].as_ref()?));
-    order.into_iter().filter_map(document).collect()
-}
-
-fn report_json(service: &str, url: &DatabaseUrl, done: &ServiceProgress) -> Value {
-    json!({
-        "service": service,
-        "database": url.to_string(),
-        "done": done.report.done.iter().map(views::completed).collect::<Vec<_>>(),
-        "warnings": views::divergences(&done.report.warnings),
-        "notices": done.notices,
-        "omitted_notices": done.omitted_notices,
-    })
-}
-
-/// Prints warnings. The warnings about migrations newer than every local file are summarized in one.
-fn print_warnings(warnings: &[Divergence], output: &Output) {
-    let (ahead, others): (Vec<&Divergence>, Vec<&Divergence>) =
-        warnings.iter().partition(|warning| warning.finding.code == &AHEAD);
-    let mut summary: Vec<Divergence> = others.into_iter().cloned().collect();
-    if let Some(last) = ahead.last() {
-        let mut warning = (*last).clone();
-        if ahead.len() > 1 {
-            warning.finding.message =
-                format!("{}; the same is true of {} more before it", warning.finding.message, ahead.len() - 1);
-        }
-        summary.push(warning);
-    }
-    output.divergences(&summary);
-}
-
-fn print_completed(service: &str, report: &RunReport, took: Duration, output: &Output) {
-    let applied = report.done.iter().filter(|done| done.direction == Direction::Up).count();
-    let reverted = report.done.len() - applied;
-    let took = duration::show(took);
-    for done in report.done.iter().filter(|done| done.from_history) {
-        output.message(format!("             `{}` was reverted with the SQL that was stored when it was applied", done.title));
-    }
-    let text = match (applied, reverted) {
-        (0, 0) => format!("`{service}`: nothing to do"),
-        (applied, 0) => format!("`{service}`: {} applied in {took}", count_migrations(applied)),
-        (0, reverted) => format!("`{service}`: {} reverted in {took}", count_migrations(reverted)),
-        (applied, reverted) => format!("`{service}`: {} reverted and {applied} applied in {took}", count_migrations(reverted)),
-    };
-    output.status("Done", &text);
 }
 
 /// Prints what would run: the SQL to stdout, everything else to stderr.

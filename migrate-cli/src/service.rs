@@ -1,8 +1,10 @@
 //! A service with its migrations and its database, as commands see it.
 
 use crate::failure::CommandError;
+use migrate_model::directives::Requirement;
 use migrate_model::finding::Finding;
-use migrate_runtime::{DatabaseUrl, SetSettings, SetSummary, SharedSet};
+use migrate_model::migration::Migration;
+use migrate_runtime::{DatabaseUrl, MigrationKey, SetSettings, SetSummary, SharedSet};
 use std::fmt;
 
 /// A service with its migrations and its database.
@@ -89,12 +91,28 @@ pub trait ServiceSource {
         None
     }
 
-    /// Services that are not selected, and that migrations of these services or of each other require. Empty if none is known.
+    /// A service that is not selected. `None` if it is not known, or left out on purpose.
     ///
     /// # Errors
-    /// If such a service has no database URL, or if its files contain errors.
-    fn required_services(&self, _services: &[Service]) -> Result<Vec<Service>, CommandError> {
+    /// If it has no database URL, or if its files contain errors.
+    fn service(&self, _name: &str) -> Result<Option<Service>, CommandError> {
+        Ok(None)
+    }
+
+    /// The services that are not selected, and in whose files a migration requires one of these.
+    ///
+    /// # Errors
+    /// As for [`service`](Self::service).
+    fn dependent_services(&self, _migrations: &[(String, MigrationKey)]) -> Result<Vec<Service>, CommandError> {
         Ok(Vec::new())
+    }
+
+    /// What is wrong with requirements on services that are not selected, for each of these.
+    ///
+    /// # Errors
+    /// If settings cannot be read.
+    fn unresolved(&self, references: &[(&Migration, &Requirement)]) -> Result<Vec<Option<Finding>>, CommandError> {
+        Ok(vec![None; references.len()])
     }
 
     /// The names of the selected services, without reading their migrations; empty if only a database is known.

@@ -187,7 +187,8 @@ impl OtherHistories {
         self.dependents.retain(|dependent| dependent.service != service || !keys.contains(&dependent.key));
     }
 
-    fn is_applied(&self, service: &str, key: &MigrationKey) -> bool {
+    /// Whether a service has applied a migration, as far as it is known.
+    pub fn is_applied(&self, service: &str, key: &MigrationKey) -> bool {
         self.applied.get(service).is_some_and(|applied| applied.contains(key))
     }
 
@@ -197,6 +198,16 @@ impl OtherHistories {
             move |requirement: &Requirement| requirement.service.as_deref() == Some(service) && *key == requirement.version;
         self.dependents.iter().filter(move |dependent| dependent.requires.iter().any(is_required))
     }
+}
+
+/// Have other services applied all that the first step of a plan requires which waits for them?
+pub fn wait_is_over(plan: &Plan<'_>, others: &OtherHistories) -> bool {
+    let first = plan.missing.iter().map(|missing| missing.step).min();
+    plan.missing.iter().filter(|missing| Some(missing.step) == first).all(|missing| {
+        let requirement = &missing.requirement;
+        let key = MigrationKey::from(&requirement.version);
+        requirement.service.as_deref().is_none_or(|service| others.is_applied(service, &key))
+    })
 }
 
 /// Compares files and history and plans the steps to the target.

@@ -52,6 +52,29 @@ pub fn order(names: &[&str], plans: &[Plan<'_>], targets: &[Target]) -> Result<V
     Ok(if is_revert { down(&legs, plans, targets) } else { up(&legs, plans, targets) })
 }
 
+/// How many steps of each plan can run before another process has applied something. What waits for another process keeps those
+/// back that require it. There is one name for each plan, and each plan is clear, or waits.
+pub fn steps_before_wait(names: &[&str], plans: &[Plan<'_>]) -> Vec<usize> {
+    let mut runnable: Vec<usize> = plans.iter().map(|plan| plan.steps_before_wait().unwrap_or(plan.steps.len())).collect();
+    loop {
+        let waits = |step: &Step<'_>| {
+            requirements(step).iter().any(|requirement| {
+                let service = names.iter().position(|name| requirement.service.as_deref() == Some(name));
+                service.is_some_and(|at| plans[at].steps[runnable[at]..].iter().any(|step| step.key == requirement.version))
+            })
+        };
+        let next: Vec<usize> = plans
+            .iter()
+            .zip(&runnable)
+            .map(|(plan, count)| plan.steps[..*count].iter().position(waits).unwrap_or(*count))
+            .collect();
+        if next == runnable {
+            return runnable;
+        }
+        runnable = next;
+    }
+}
+
 /// Whole plans, one after another.
 pub fn unordered(plans: &[Plan<'_>], targets: &[Target]) -> Vec<PlanPart> {
     let plans = plans.iter().zip(targets).enumerate();

@@ -77,7 +77,8 @@ impl KnownServices<'_> {
         findings
     }
 
-    fn problem(&self, migration: &Migration, requirement: &Requirement) -> Option<Finding> {
+    /// What is wrong with a requirement on another service.
+    pub fn problem(&self, migration: &Migration, requirement: &Requirement) -> Option<Finding> {
         let name = requirement.service.as_deref().unwrap_or_default();
         let title = migration.title();
         if self.unread.iter().any(|service| service == name) {

@@ -32,7 +32,7 @@ use migrate_model::history::{AppliedVersions, History, Record, RecordState};
 use migrate_model::lock_settings::LockStrategy;
 use migrate_model::migration_set::MigrationSet;
 use migrate_model::place::Place;
-use migrate_model::plan::{Dependent, OtherHistories, Plan, ScriptSource, Step, plan};
+use migrate_model::plan::{Dependent, OtherHistories, Plan, ScriptSource, Step, plan, wait_is_over};
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::script::Script;
 use migrate_model::script_plan::{ScriptPlan, plan_script};
@@ -189,8 +189,8 @@ async fn with_lock(
         if last_wait.as_ref().is_none_or(|last| (&last.title, &last.requirement) != (&wait.title, &wait.requirement)) {
             options.emit(&Event::WaitingFor { title: &wait.title, requirement: &wait.requirement });
         }
-        match wait_for_others(backend, history_sql, set, wait, options).await {
-            Ok(wait) => last_wait = Some(wait),
+        match wait_for_others(backend, history_sql, set, wait, Instant::now(), options).await {
+            Ok((wait, _)) => last_wait = Some(wait),
             Err(error) => {
                 return (Err(report.add_to(error)), ConnectionState::of(&backend.restore_original(history_sql).await));
             }
@@ -274,15 +274,41 @@ impl Wait {
     }
 }
 
-/// Waits until other services have applied more, at most as long as for the lock.
+/// Waits until other services have applied what the first step of a plan requires that waits for them, at most as long as for the
+/// lock.
+///
+/// # Errors
+/// After that time, when the run is stopped, or when the histories cannot be read.
+pub async fn wait_for_required(
+    backend: &mut dyn Backend,
+    history_sql: &HistorySql,
+    set: &MigrationSet,
+    plan: &Plan<'_>,
+    options: &RunOptions,
+) -> Result<(), Error> {
+    let since = Instant::now();
+    let mut others = other_histories(backend, history_sql, set, Direction::Up, options).await?;
+    let mut is_reported = false;
+    while !wait_is_over(plan, &others) {
+        let Some(wait) = Wait::of_plan(plan, &others) else { break };
+        if !is_reported {
+            options.emit(&Event::WaitingFor { title: &wait.title, requirement: &wait.requirement });
+            is_reported = true;
+        }
+        others = wait_for_others(backend, history_sql, set, wait, since, options).await?.1;
+    }
+    Ok(())
+}
+
+/// Waits until other services have applied more, at most as long as for the lock since this moment. Returns what they have applied.
 async fn wait_for_others(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     set: &MigrationSet,
     wait: Wait,
+    since: Instant,
     options: &RunOptions,
-) -> Result<Wait, Error> {
-    let since = Instant::now();
+) -> Result<(Wait, OtherHistories), Error> {
     let mut pause = Duration::from_millis(50);
     loop {
         let left = options.lock_wait.saturating_sub(since.elapsed());
@@ -292,8 +318,9 @@ async fn wait_for_others(
         if tokio::time::timeout(pause.min(left), options.stop.requested()).await.is_ok() {
             return Err(stopped(&format!("while waiting for {}, which `{}` requires", wait.requirement, wait.title)));
         }
-        if other_histories(backend, history_sql, set, Direction::Up, options).await? != wait.others {
-            return Ok(wait);
+        let others = other_histories(backend, history_sql, set, Direction::Up, options).await?;
+        if others != wait.others {
+            return Ok((wait, others));
         }
         pause = (pause * 3 / 2).min(Duration::from_secs(1));
     }

@@ -7,6 +7,7 @@ use crate::migrator::Migrator;
 use crate::report::RunReport;
 use crate::shared_set::SharedSet;
 use crate::status_report::StatusReport;
+use futures_util::future::select_all;
 use migrate_model::divergence::Divergence;
 use migrate_model::key::MigrationKey;
 use migrate_model::plan::Plan;
@@ -80,7 +81,8 @@ impl JointMigrator {
     }
 
     /// Applies all pending migrations of all services, and reports on each service in the order of their first turns. Everything is
-    /// planned before anything runs.
+    /// planned before anything runs. What requires a migration of a service that is not one of these waits for it, at most as long as
+    /// for the lock; what can run without it runs before.
     ///
     /// # Errors
     /// As [`Migrator::run`]; and when two services have one name, or migrations require each other.
@@ -94,6 +96,44 @@ impl JointMigrator {
             return Ok(self.migrators.iter().map(|migrator| empty_report(migrator.service_name())).collect());
         }
         let names: Vec<&str> = self.migrators.iter().map(Migrator::service_name).collect();
+        let mut reports: Vec<ServiceReport> = Vec::new();
+        // Where other processes must apply something first, what can run without it runs, so that those can continue.
+        loop {
+            let mut statuses = self.statuses(&database).await.map_err(|error| with_done(error, &reports))?;
+            assume_each_other(&names, &mut statuses)?;
+            let plans = statuses.iter().map(|status| status.plan(&Target::Latest)).collect::<Result<Vec<_>, _>>()?;
+            for (name, plan) in names.iter().zip(&plans) {
+                require_clear(name, plan, &names).map_err(|error| with_done(error, &reports))?;
+            }
+            let cyclic = |cycle| Error::of_finding(ErrorKind::HistoryMismatch, describe_cycle(&cycle));
+            plan_order::order(&names, &plans, &vec![Target::Latest; plans.len()]).map_err(cyclic)?;
+            let counts = plan_order::steps_before_wait(&names, &plans);
+            let before_wait: Vec<Plan<'_>> = plans
+                .iter()
+                .zip(&counts)
+                .map(|(plan, count)| if *count < plan.steps.len() { plan.clone().first_steps(*count) } else { plan.clone() })
+                .collect();
+            let targets: Vec<Target> = plans.iter().zip(&before_wait).map(|(plan, part)| target_of(plan, part)).collect();
+            for part in plan_order::order(&names, &before_wait, &targets).map_err(cyclic)? {
+                if part.steps.is_empty() && counts[part.service] < plans[part.service].steps.len() {
+                    continue;
+                }
+                let outcome = self.migrators[part.service].run_to(database.clone(), &part.target).await;
+                let report = outcome.map_err(|error| with_done(error.note("service", names[part.service]), &reports))?;
+                add_report(&mut reports, names[part.service], report);
+            }
+            let waiting: Vec<usize> = (0..plans.len()).filter(|at| plans[*at].steps_before_wait().is_some()).collect();
+            if waiting.is_empty() {
+                return Ok(reports);
+            }
+            let wait = |at: &usize| Box::pin(self.migrators[*at].wait_for_required(database.clone(), &plans[*at]));
+            let (outcome, first, _) = select_all(waiting.iter().map(wait)).await;
+            outcome.map_err(|error| with_done(error.note("service", names[waiting[first]]), &reports))?;
+        }
+    }
+
+    /// The state of each service.
+    async fn statuses<'c>(&self, database: &(impl Database<'c> + Clone)) -> Result<Vec<StatusReport>, Error> {
         let mut statuses = Vec::new();
         for migrator in &self.migrators {
             let status = match migrator.status_for(database.clone(), Direction::Up).await {
@@ -107,28 +147,23 @@ impl JointMigrator {
             }
             statuses.push(status);
         }
-        assume_each_other(&names, &mut statuses)?;
-        let plans = statuses.iter().map(|status| status.plan(&Target::Latest)).collect::<Result<Vec<_>, _>>()?;
-        for (name, plan) in names.iter().zip(&plans) {
-            require_clear(name, plan, &names)?;
+        Ok(statuses)
+    }
+}
+
+/// The target of a plan, or of those of its steps that run before a wait.
+fn target_of(plan: &Plan<'_>, part: &Plan<'_>) -> Target {
+    let last = part.steps.last().filter(|_| part.steps.len() < plan.steps.len()).and_then(|last| last.key.version());
+    last.map_or(Target::Latest, |last| Target::UpTo(last.clone()))
+}
+
+fn add_report(reports: &mut Vec<ServiceReport>, name: &str, report: RunReport) {
+    match reports.iter_mut().find(|known| known.service == name) {
+        Some(known) => {
+            known.report.done.extend(report.done);
+            known.report.warnings = report.warnings;
         }
-        let targets = vec![Target::Latest; plans.len()];
-        let parts = plan_order::order(&names, &plans, &targets)
-            .map_err(|cycle| Error::of_finding(ErrorKind::HistoryMismatch, describe_cycle(&cycle)))?;
-        let mut reports: Vec<ServiceReport> = Vec::new();
-        for part in parts {
-            let name = names[part.service];
-            let outcome = self.migrators[part.service].run_to(database.clone(), &part.target).await;
-            let report = outcome.map_err(|error| with_done(error.note("service", name), &reports))?;
-            match reports.iter_mut().find(|known| known.service == name) {
-                Some(known) => {
-                    known.report.done.extend(report.done);
-                    known.report.warnings = report.warnings;
-                }
-                None => reports.push(ServiceReport { service: name.to_owned(), report }),
-            }
-        }
-        Ok(reports)
+        None => reports.push(ServiceReport { service: name.to_owned(), report }),
     }
 }
 

@@ -97,7 +97,7 @@ pub use migrate_model::lock_settings::{LockSettings, LockStrategy};
 pub use migrate_model::migration::Migration;
 pub use migrate_model::migration_set::{MigrationSet, SetSummary};
 pub use migrate_model::place::{Place, Position, SourceSpan};
-pub use migrate_model::plan::{MissingRequirement, Plan, ScriptSource, Step};
+pub use migrate_model::plan::{Dependent, MissingRequirement, Plan, ScriptSource, Step};
 pub use migrate_model::policy::{OutOfOrder, Policy};
 pub use migrate_model::run_settings::{HistoryTables, RunSettings};
 pub use migrate_model::script::Script;

@@ -33,8 +33,7 @@ use migrate_model::invalid_migrations::InvalidMigrations;
 use migrate_model::key::MigrationKey;
 use migrate_model::lock_settings::{LockSettings, LockStrategy};
 use migrate_model::migration_set::SetSummary;
-use migrate_model::plan::OtherHistories;
-use migrate_model::plan::{Plan, Step};
+use migrate_model::plan::{Dependent, OtherHistories, Plan, Step};
 use migrate_model::plural::{count_of, is_are};
 use migrate_model::policy::OutOfOrder;
 use migrate_model::run_settings::{HistoryTables, RunSettings};
@@ -263,6 +262,14 @@ impl Migrator {
         self
     }
 
+    /// States which migrations services have applied in other databases that require others: what this run cannot read. A revert of
+    /// what they require is rejected, unless [`dependents`](Self::dependents) says otherwise.
+    #[must_use]
+    pub fn dependents_elsewhere(mut self, dependents: impl IntoIterator<Item = Dependent>) -> Self {
+        self.options.elsewhere.add_dependents(dependents);
+        self
+    }
+
     /// What a revert does with migrations that applied migrations of other services require [default: they are not reverted].
     #[must_use]
     pub fn dependents(mut self, dependents: Dependents) -> Self {
@@ -313,6 +320,21 @@ impl Migrator {
             self.options.emit(&Event::Failed { error });
         }
         outcome
+    }
+
+    /// Waits until other services have applied what the first step of a plan requires that waits for them, at most as long as for the
+    /// lock ([`lock_wait`](Self::lock_wait)). Nothing is locked meanwhile. Creates a SQLite file that does not exist, as a run does,
+    /// and writes nothing else.
+    ///
+    /// # Errors
+    /// After that time, when the run is stopped, and when the histories cannot be read.
+    pub async fn wait_for_required<'c>(&self, database: impl Database<'c>, plan: &Plan<'_>) -> Result<(), Error> {
+        let mut backend = self.open(database, self.open_options(true)).await?;
+        let mut history_sql = engine::history_sql(&*backend, self.set.settings())?;
+        self.prepare(&mut *backend, &mut history_sql).await?;
+        engine::wait_for_required(&mut *backend, &history_sql, &self.set, plan, &self.options).await?;
+        engine::release_clean(backend, &history_sql).await;
+        Ok(())
     }
 
     /// Whether everything is applied: one query when it is. For a health endpoint. Reads only.

@@ -10,11 +10,12 @@ use crate::shared_set::SharedSet;
 use crate::summary::SummaryState;
 use migrate_model::comparison::{MigrationStatus, compare};
 use migrate_model::dialect::Dialect;
+use migrate_model::directives::Requirement;
 use migrate_model::divergence::{Divergence, REQUIRES};
 use migrate_model::finding::{Finding, Level};
 use migrate_model::history::History;
 use migrate_model::key::MigrationKey;
-use migrate_model::plan::{OtherHistories, Plan, plan};
+use migrate_model::plan::{Dependent, OtherHistories, Plan, plan};
 use migrate_model::policy::Policy;
 use migrate_model::target::Target;
 
@@ -171,6 +172,20 @@ impl StatusReport {
     /// Assumes that another service has reverted these migrations; for plans over several services.
     pub fn assume_reverted_elsewhere(&mut self, service: &str, keys: &[MigrationKey]) {
         self.others.assume_reverted(service, keys);
+    }
+
+    /// What migrations in the files require of other services, and these have not applied, as far as this database shows.
+    pub fn unmet_requirements(&self) -> impl Iterator<Item = &Requirement> {
+        let requirements = self.set.iter().flat_map(|migration| &migration.up.directives.requires);
+        requirements.filter(|requirement| {
+            let service = requirement.service.as_deref().filter(|service| *service != self.set.service());
+            service.is_some_and(|service| !self.others.is_applied(service, &MigrationKey::from(&requirement.version)))
+        })
+    }
+
+    /// Adds migrations that services have applied in other databases and that require others; for the plan of a revert.
+    pub fn add_dependents(&mut self, dependents: impl IntoIterator<Item = Dependent>) {
+        self.others.add_dependents(dependents);
     }
 
     /// Assumes that these migrations have been reverted; for the plan of what follows a revert.

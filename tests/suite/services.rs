@@ -1,7 +1,7 @@
 //! Several services in one database: one order over all of them, requirements that hold in both directions, and commands that know
 //! who else uses a database.
 
-use migrate_runtime::{Event, LockStrategy, Migrator};
+use migrate_runtime::{Event, LockStrategy, MigrationSet, Migrator, ServiceReport};
 use migrate_tests::{Binary, Kind, Outcome, TestDatabase, TestFolder};
 use serde_json::Value;
 use std::process::Stdio;
@@ -82,6 +82,7 @@ on_each_database!(
     services_that_depend_on_each_other,
     what_is_required_is_brought,
     a_first_start_together,
+    two_processes_with_two_services,
     what_others_require_is_not_reverted,
     other_services_are_not_dropped,
 );
@@ -449,5 +450,158 @@ fn references_are_resolved_when_they_are_written() {
         let outcome = binary.run(command);
         assert_eq!(outcome.code, 4, "{command:?} {}", outcome.stderr);
         assert!(outcome.stderr.contains("api:001 requires billing:001 requires api:001"), "{command:?} {}", outcome.stderr);
+    }
+}
+
+/// Of two processes with two services each, one service waits for one of the other process, which waits for the other service: what
+/// can run without a wait runs first. Only in this order is all of it possible.
+async fn two_processes_with_two_services(kind: Kind) {
+    let files: [(&str, &[(&str, &str)]); 4] = [
+        ("a", &[("001", ""), ("002", "c:001"), ("003", "d:001")]),
+        ("b", &[("001", ""), ("002", "a:002")]),
+        ("c", &[("001", "b:001"), ("002", "b:002")]),
+        ("d", &[("001", "a:002"), ("002", "c:002")]),
+    ];
+    let folder = workspace(kind, &files);
+    std::fs::remove_file(folder.path().join("Cargo.toml")).unwrap();
+    // By the command.
+    let database = TestDatabase::new(kind).await;
+    let start = |sources: [&str; 2]| {
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        let arguments = ["up", "--lock-wait", "60s", "--source", sources[0], "--source", sources[1]];
+        binary.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    for child in [start(["a", "b"]), start(["c", "d"])] {
+        let outcome = Outcome::of(child.wait_with_output().unwrap());
+        assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+        assert_eq!(outcome.stderr.matches("Done").count(), 2, "{}", outcome.stderr);
+    }
+    let all = applied(&database).await;
+    assert_eq!(all.len(), 9);
+    database.drop().await;
+    // By the library.
+    let database = TestDatabase::new(kind).await;
+    let sets = files.map(|(name, _)| MigrationSet::from_dir(folder.path().join(name).join("migrations")).unwrap());
+    let [a, b, c, d] = sets;
+    let (left, right) = (Migrator::all([a, b]), Migrator::all([c, d]));
+    let (left, right) = tokio::join!(left.run(&database.url), right.run(&database.url));
+    let names = |reports: Vec<ServiceReport>| -> Vec<(String, usize)> {
+        reports.into_iter().map(|report| (report.service, report.report.done.len())).collect()
+    };
+    assert_eq!(names(left.unwrap()), [("a".to_owned(), 3), ("b".to_owned(), 2)]);
+    assert_eq!(names(right.unwrap()), [("c".to_owned(), 2), ("d".to_owned(), 2)]);
+    assert_eq!(applied(&database).await, all);
+    database.drop().await;
+}
+
+/// Gives each service a database file of its own.
+fn apart(folder: &TestFolder, names: &[&str]) {
+    for name in names {
+        let file = folder.path().join(format!("{name}.db"));
+        folder.write(&format!("{name}/.env"), &format!("DATABASE_URL=sqlite:{}\n", file.display()));
+    }
+}
+
+/// What a service of another database requires is not reverted, whether that service is selected or not.
+#[tokio::test]
+async fn what_another_database_requires_is_not_reverted() {
+    let folder = workspace(Kind::Sqlite, &[("a", &[("001", "b:001")]), ("b", &[("001", ""), ("002", "")])]);
+    apart(&folder, &["a", "b"]);
+    let binary = Binary::inside(folder.path());
+    binary.ok(&["up", "--workspace"]);
+    binary.ok(&["down", "-p", "b", "--yes"]);
+    let rejected = |arguments: &[&str]| {
+        let outcome = binary.run(arguments);
+        assert_eq!(outcome.code, 5, "{arguments:?}: {}{}", outcome.stdout, outcome.stderr);
+        for words in ["still-required", "001", "`a`"] {
+            assert!(outcome.stderr.contains(words), "{words}: {}", outcome.stderr);
+        }
+    };
+    rejected(&["down", "-p", "b", "--yes"]);
+    rejected(&["down", "-p", "b", "--dry-run"]);
+    rejected(&["redo", "-p", "b", "--yes"]);
+    rejected(&["plan", "-p", "b", "--down-to", "0"]);
+    // What cannot be read may require anything.
+    folder.write("a/.env", &format!("DATABASE_URL=sqlite:{}\n", folder.path().display()));
+    let outcome = binary.run(&["down", "-p", "b", "--yes"]);
+    assert_ne!(outcome.code, 0, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("--force"), "{}", outcome.stderr);
+    apart(&folder, &["a"]);
+    // Both, in the right order.
+    binary.ok(&["down", "--workspace", "--all", "--yes"]);
+    binary.ok(&["up", "--workspace", "--to", "1"]);
+    binary.ok(&["down", "-p", "b", "--yes", "--force"]);
+}
+
+/// A database is asked only if it has an answer that matters.
+#[tokio::test]
+async fn databases_that_do_not_matter_are_not_reached() {
+    let folder =
+        workspace(Kind::Sqlite, &[("a", &[("001", "b:001"), ("002", "")]), ("b", &[("001", "")]), ("c", &[("001", "")])]);
+    folder.write("a/migrations/003_x.up.sql", "-- migrate: requires c:001\nSELECT 1;\n");
+    folder.write("a/migrations/003_x.down.sql", "SELECT 1;\n");
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    binary.ok(&["up", "-p", "b", "-p", "c"]);
+    let unreachable = Binary::inside(folder.path());
+    folder.write("a/.env", &format!("DATABASE_URL=sqlite:{}\n", folder.path().join("app.db").display()));
+    for name in ["b", "c"] {
+        folder.write(&format!("{name}/.env"), &format!("DATABASE_URL=sqlite:nowhere/{name}.db\n"));
+    }
+    unreachable.ok(&["up", "-p", "a", "--to", "2"]);
+    unreachable.ok(&["plan", "-p", "a"]);
+    unreachable.ok(&["up", "-p", "a"]);
+    unreachable.ok(&["verify", "-p", "a"]);
+}
+
+/// What `plan` says is what `up` does: what can run, what waits, and for what.
+#[tokio::test]
+async fn a_plan_says_what_waits() {
+    let folder = workspace(
+        Kind::Sqlite,
+        &[("a", &[("001", ""), ("002", "elsewhere:001")]), ("b", &[("001", ""), ("002", "a:002")]), ("c", &[("001", "")])],
+    );
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    let outcome = binary.run(&["plan", "--workspace"]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    for words in [
+        "`a`: 1 of 2 to run; `002_x.up.sql` waits until another process has applied elsewhere:001",
+        "`b`: 1 of 2 to run; the others wait",
+        "`c`: 1 migration to run",
+    ] {
+        assert!(outcome.stderr.contains(words), "{words}: {}", outcome.stderr);
+    }
+    let outcome = binary.run(&["up", "--workspace", "--lock-wait", "200ms", "--format", "json"]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    let document = json(&outcome);
+    let done = |at: usize| document["services"][at]["done"].as_array().map(Vec::len);
+    assert_eq!((done(0), done(1), done(2), done(3)), (Some(1), Some(1), Some(1), None), "{document:#}");
+    let error = document["error"].to_string();
+    assert!(error.contains("elsewhere:001") && error.contains("applied earlier") && error.contains("`b`"), "{document:#}");
+    // One that cannot run keeps the others back.
+    folder.write("c/migrations/001_x.up.sql", "CREATE TABLE changed (id integer);\n");
+    let outcome = binary.run(&["plan", "--workspace"]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("`b`: nothing would run, because another of these services cannot run"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+/// A service that is left out is waited for, not included; and what no service will ever apply is not waited for.
+#[tokio::test]
+async fn what_is_left_out_and_what_does_not_exist() {
+    let folder = workspace(Kind::Sqlite, &[("api", &[("001", "billing:001")]), ("billing", &[("001", "")])]);
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", "sqlite:app.db");
+    let outcome = binary.run(&["up", "--workspace", "--exclude", "billing", "--lock-wait", "200ms"]);
+    assert_eq!(outcome.code, 5, "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("Waiting for billing:001") && !outcome.stderr.contains("Including"), "{}", outcome.stderr);
+    for (written, correction) in [("biling:001", "write `billing:001`"), ("billing:002", "`billing` has no version 002")] {
+        folder.write("api/migrations/001_x.up.sql", &format!("-- migrate: requires {written}\nSELECT 1;\n"));
+        for command in ["up", "plan"] {
+            let outcome = binary.run(&[command, "-p", "api"]);
+            assert!(outcome.code != 0 && outcome.stderr.contains(correction), "{written}: {}", outcome.stderr);
+            assert!(!outcome.stderr.contains("Waiting"), "{}", outcome.stderr);
+        }
     }
 }

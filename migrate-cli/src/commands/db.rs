@@ -4,6 +4,7 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::joint_plan;
+use crate::revert::Revert;
 use crate::run::{RunArguments, refuse_empty_drafts, run_jointly};
 use crate::service::Service;
 use crate::words::count_migrations;
@@ -76,7 +77,7 @@ async fn reset(arguments: &DropArguments, context: &Context<'_>) -> Result<Exit,
         drop(url, context).await?;
         create(url, context).await?;
     }
-    run_jointly(&services, &targets, &RunArguments::default(), &[], context).await
+    run_jointly(&services, &targets, &RunArguments::default(), &Revert::default(), context).await
 }
 
 /// Rejects services whose settings do not fit the database, so that nothing could be applied after the drop. What a database

@@ -36,12 +36,10 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     };
     let services = context.source.services()?;
     check_down_scripts(&services, &target).await?;
-    let mut stored = Some(Vec::new());
-    if !arguments.run_arguments.dry_run {
-        stored = confirm_revert(&services, &target, &arguments.revert_arguments, context).await?;
-    }
-    let Some(stored) = stored else { return Ok(Exit::Failed) };
+    let dry_run = arguments.run_arguments.dry_run;
+    let revert = confirm_revert(&services, &target, &arguments.revert_arguments, dry_run, context).await?;
+    let Some(revert) = revert else { return Ok(Exit::Failed) };
     let targets = vec![target; services.len()];
     let run_arguments = arguments.revert_arguments.of_run(&arguments.run_arguments);
-    run_jointly(&services, &targets, &run_arguments, &stored, context).await
+    run_jointly(&services, &targets, &run_arguments, &revert, context).await
 }

@@ -13,7 +13,7 @@ use crate::words::{count_migrations, verb};
 use clap::Args;
 use migrate_model::divergence;
 use migrate_model::plan_order::PlanPart;
-use migrate_runtime::{Direction, Migrator, Plan, Step, Target, Version};
+use migrate_runtime::{Direction, Migrator, Plan, StatusReport, Step, Target, Version};
 use serde_json::{Value, json};
 
 /// Show what `up` or a revert would do
@@ -39,6 +39,9 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let mut targets = vec![target.clone(); services.len()];
     if target.direction() == Direction::Up {
         (targets, _) = joint_plan::bring_required(&mut services, &mut statuses, &target, context).await?;
+    } else {
+        let dependents = joint_plan::dependents_elsewhere(&services, &statuses, &targets, context).await?;
+        joint_plan::add_dependents(&services, &mut statuses, &dependents);
     }
     refuse_empty_drafts(&services, &targets)?;
     joint_plan::assume_others(&services, &mut statuses, &targets)?;
@@ -46,15 +49,17 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let (mut views, mut summaries, mut modes) = (Vec::new(), Vec::new(), Vec::new());
     // As the run would end.
     let exit = joint.require_clear(&services, &statuses, Missing::Rejected).map_or_else(|error| error.exit(), |()| Exit::Done);
+    let before_wait = steps_before_wait(&joint, &services, &statuses, &targets)?;
     context.output.findings(joint.cycle.as_slice());
-    for ((service, status), plan) in services.iter().zip(&statuses).zip(&joint.plans) {
+    for (at, ((service, status), plan)) in services.iter().zip(&statuses).zip(&joint.plans).enumerate() {
         let neighbors = status.neighbors();
         context.output.findings(&neighbors);
         context.output.divergences(&plan.divergences);
         let is_refused = status.refusal().is_some() || joint.cycle.is_some();
         let of_service = Migrator::new(service.set.clone()).transaction_modes(&service.url, plan).await?;
         let of_service: Vec<String> = of_service.into_iter().map(execution_mode).collect();
-        let summary = if is_refused { "nothing would run, for the reason shown above".to_owned() } else { summary(plan) };
+        let before_wait = before_wait.as_ref().map(|counts| counts[at]);
+        let summary = if is_refused { NOTHING_RUNS.to_owned() } else { summary(plan, before_wait) };
         summaries.push(format!("`{}`: {summary}", service.name));
         views.push(json!({
             "service": service.name,
@@ -104,10 +109,40 @@ fn cells(service: &str, step: &Step<'_>, mode: &str) -> Vec<Cell> {
     ]
 }
 
-fn summary(plan: &Plan<'_>) -> String {
-    match plan.steps.len() {
+const NOTHING_RUNS: &str = "nothing would run, for the reason shown above";
+
+/// How many steps of each service run before a wait for another process, which keeps back only what needs it. `None` if one of the
+/// services cannot run, and so none does.
+fn steps_before_wait(
+    joint: &JointPlan<'_>,
+    services: &[Service],
+    statuses: &[StatusReport],
+    targets: &[Target],
+) -> Result<Option<Vec<usize>>, CommandError> {
+    if joint.require_clear(services, statuses, Missing::Awaited).is_err() {
+        return Ok(None);
+    }
+    let before_wait = joint.before_wait(services, targets)?;
+    Ok(Some(before_wait.plans.iter().map(|plan| plan.steps.len()).collect()))
+}
+
+/// What a run would do with a plan, of which so many steps run before a wait.
+fn summary(plan: &Plan<'_>, before_wait: Option<usize>) -> String {
+    let count = plan.steps.len();
+    let waiting = plan.missing.iter().min_by_key(|missing| missing.step);
+    let waiting = waiting.and_then(|missing| Some((&plan.steps.get(missing.step)?.title, &missing.requirement)));
+    match (waiting, before_wait) {
+        (Some((title, requirement)), Some(before_wait)) => {
+            let first =
+                if before_wait == 0 { "nothing to run yet".to_owned() } else { format!("{before_wait} of {count} to run") };
+            format!("{first}; `{title}` waits until another process has applied {requirement}")
+        }
         _ if !plan.is_clear() => format!("nothing would run, because {}", divergence::summarize(&plan.divergences)),
-        0 => "nothing to do".to_owned(),
-        count => format!("{} to run", count_migrations(count)),
+        _ if count == 0 => "nothing to do".to_owned(),
+        (_, None) => "nothing would run, because another of these services cannot run".to_owned(),
+        (_, Some(before_wait)) if before_wait < count => {
+            format!("{before_wait} of {count} to run; the others wait, because they require what another service waits for")
+        }
+        _ => format!("{} to run", count_migrations(count)),
     }
 }

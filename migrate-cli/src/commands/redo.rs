@@ -37,21 +37,20 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     for (service, status) in services.iter().zip(&statuses) {
         check_second_half(service, status, &revert)?;
     }
-    let mut stored = Some(Vec::new());
-    if !arguments.run_arguments.dry_run {
-        stored = confirm_revert(&services, &revert, &arguments.revert_arguments, context).await?;
-    }
-    let Some(stored) = stored else { return Ok(Exit::Failed) };
+    let dry_run = arguments.run_arguments.dry_run;
+    let confirmed = confirm_revert(&services, &revert, &arguments.revert_arguments, dry_run, context).await?;
+    let Some(confirmed) = confirmed else { return Ok(Exit::Failed) };
     if arguments.run_arguments.dry_run {
-        return run_jointly(&services, &vec![revert; services.len()], &run_arguments, &stored, context).await;
+        return run_jointly(&services, &vec![revert; services.len()], &run_arguments, &confirmed, context).await;
     }
     if services.len() > 1 {
         let targets = vec![revert; services.len()];
+        joint_plan::add_dependents(&services, &mut statuses, &confirmed.dependents);
         joint_plan::assume_others(&services, &mut statuses, &targets)?;
         let joint = JointPlan::of(&services, &statuses, &targets)?;
         joint.require_clear(&services, &statuses, Missing::Rejected)?;
         let runs: Vec<Run> = joint.runs().into_iter().chain(joint.runs_back()).collect();
-        return run_in_order(&services, &elsewhere, &runs, &run_arguments, &stored, context).await;
+        return run_in_order(&services, &elsewhere, &runs, &run_arguments, &confirmed, context).await;
     }
     let mut runs = Vec::new();
     for (service, status) in statuses.iter().enumerate() {
@@ -61,7 +60,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
         let latest = applied.filter_map(|record| record.key.version()).max().map(|version| Target::UpTo(version.clone()));
         runs.push(Run { service, targets: [Some(revert.clone()), latest].into_iter().flatten().collect() });
     }
-    run_in_order(&services, &elsewhere, &runs, &run_arguments, &stored, context).await
+    run_in_order(&services, &elsewhere, &runs, &run_arguments, &confirmed, context).await
 }
 
 /// Rejects a run that would revert migrations and could then not apply them again.

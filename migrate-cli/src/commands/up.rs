@@ -4,6 +4,7 @@ use crate::command::Context;
 use crate::exit::Exit;
 use crate::failure::CommandError;
 use crate::joint_plan;
+use crate::revert::Revert;
 use crate::run::{Known, Needs, RunArguments, refuse_empty_drafts, run_if_current, run_jointly, run_planned};
 use crate::values;
 use clap::Args;
@@ -36,7 +37,7 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     let mut targets = vec![target.clone(); services.len()];
     // One service that requires nothing of others plans under its lock.
     if services.len() == 1 && services.iter().all(|service| service.set.required_services().next().is_none()) {
-        return run_jointly(&services, &targets, &arguments.run_arguments, &[], context).await;
+        return run_jointly(&services, &targets, &arguments.run_arguments, &Revert::default(), context).await;
     }
     refuse_empty_drafts(&services, &targets)?;
     // A run need not say that a database file does not exist yet, because it creates it.
@@ -46,5 +47,5 @@ pub async fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, C
     (targets, elsewhere) = joint_plan::bring_required(&mut services, &mut statuses, &target, context).await?;
     refuse_empty_drafts(&services, &targets)?;
     let known = Known { statuses, elsewhere };
-    run_planned(&services, known, &targets, &arguments.run_arguments, &[], context).await
+    run_planned(&services, known, &targets, &arguments.run_arguments, &Revert::default(), context).await
 }
