@@ -60,7 +60,7 @@ impl AppliedThere {
 }
 
 /// Tells each service what services with histories in other places have applied, which it cannot see itself.
-fn assume_elsewhere(services: &[Service], statuses: &mut [StatusReport], elsewhere: &[AppliedThere]) {
+pub fn assume_elsewhere(services: &[Service], statuses: &mut [StatusReport], elsewhere: &[AppliedThere]) {
     for (service, status) in services.iter().zip(statuses) {
         let place = service.history_place();
         for other in elsewhere.iter().filter(|other| other.place != place) {

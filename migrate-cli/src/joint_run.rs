@@ -117,6 +117,7 @@ impl<'r> JointRun<'r> {
             self.wait(&joint, &elsewhere).await?;
             open.clone_from(&self.unfinished);
             known.statuses = joint_plan::statuses(services, needs, &self.context.output.quiet()).await?;
+            joint_plan::assume_elsewhere(services, &mut known.statuses, &known.elsewhere);
         }
     }
 

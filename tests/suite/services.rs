@@ -533,6 +533,27 @@ async fn what_another_database_requires_is_not_reverted() {
     binary.ok(&["down", "-p", "b", "--yes", "--force"]);
 }
 
+/// After a wait, what was known of other databases is still known.
+#[tokio::test]
+async fn a_wait_between_requirements_of_other_databases() {
+    let folder = workspace(
+        Kind::Sqlite,
+        &[("a", &[("001", ""), ("002", "c:001"), ("003", "b:001")]), ("b", &[("001", "")]), ("d", &[("001", "")])],
+    );
+    apart(&folder, &["a", "b", "d"]);
+    let binary = Binary::inside(folder.path());
+    binary.ok(&["up", "-p", "b"]);
+    let mut command = binary.command(&["up", "-p", "a", "-p", "d", "--lock-wait", "60s"]);
+    let mut waiting = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(waiting.stderr.take().unwrap())).map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("Waiting for c:001")));
+    let other = workspace(Kind::Sqlite, &[("c", &[("001", "")])]);
+    let url = format!("sqlite:{}", folder.path().join("a.db").display());
+    Binary::inside(other.path()).variable("DATABASE_URL", &url).ok(&["up", "-p", "c"]);
+    let rest: Vec<String> = lines.collect();
+    assert_eq!(waiting.wait().unwrap().code(), Some(0), "{rest:#?}");
+}
+
 /// A database is asked only if it has an answer that matters.
 #[tokio::test]
 async fn databases_that_do_not_matter_are_not_reached() {
