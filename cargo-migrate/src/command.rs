@@ -5,11 +5,13 @@ use crate::database_url;
 use crate::known_services;
 use crate::loaded_project;
 use crate::packages;
+use cargo_metadata::{Metadata, MetadataCommand};
 use migrate_cli::{CommandError, Output, Service, ServiceSource, SummarizedService};
 use migrate_model::directives::Requirement;
 use migrate_model::finding::Finding;
 use migrate_model::migration::Migration;
 use migrate_runtime::{DatabaseUrl, MigrationKey};
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// What every command receives besides its own arguments.
@@ -18,11 +20,27 @@ pub struct Context<'a> {
     pub global: &'a Global,
     /// Prints messages, findings and data.
     pub output: &'a Output,
+    /// What Cargo says about the workspace, once it was asked.
+    pub metadata: &'a OnceCell<Metadata>,
     /// Builds the definition of the whole command line, from which `completions` generates its script.
     pub command_line: fn() -> clap::Command,
 }
 
 impl Context<'_> {
+    /// What Cargo says about the workspace of the current folder. It is asked once for each command.
+    ///
+    /// # Errors
+    /// If Cargo cannot read it.
+    pub fn metadata(&self) -> Result<&Metadata, cargo_metadata::Error> {
+        match self.metadata.get() {
+            Some(metadata) => Ok(metadata),
+            None => {
+                let metadata = MetadataCommand::new().no_deps().exec()?;
+                Ok(self.metadata.get_or_init(|| metadata))
+            }
+        }
+    }
+
     /// The context of a command that needs no source files.
     pub fn for_database(&self) -> migrate_cli::Context<'_> {
         migrate_cli::Context { output: self.output, source: self, assume_yes: self.global.yes }

@@ -71,8 +71,8 @@ pub fn load_dependents(context: &Context<'_>, migrations: &[(String, MigrationKe
     let mut projects = packages::of_workspace(context)?;
     projects.retain(|project| migrations.iter().all(|(service, _)| *service != project.service));
     let requires_one = |project: &Project| {
-        // What cannot be read has applied nothing that its own command could not revert.
-        let Ok(dialect) = dialect_without_database(context, project) else { return false };
+        // Directives are comments, which every dialect reads alike; loading it reports what is missing.
+        let dialect = dialect_without_database(context, project).unwrap_or(Dialect::ALL[0]);
         let set = project.read(dialect).set;
         set.iter().flat_map(|migration| &migration.up.directives.requires).any(|requirement| {
             let is_it = |(service, key): &(String, MigrationKey)| {

@@ -34,6 +34,7 @@ use clap::{CommandFactory, FromArgMatches, Parser};
 use color::Color;
 use migrate_cli::{CommandError, Exit};
 use migrate_model::visible;
+use std::cell::OnceCell;
 use std::process::ExitCode;
 
 /// The command line.
@@ -111,7 +112,9 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let context = command::Context { global: &parsed.global, output: &output, command_line: Arguments::command };
+    let metadata = OnceCell::new();
+    let context =
+        command::Context { global: &parsed.global, output: &output, metadata: &metadata, command_line: Arguments::command };
     match runtime.block_on(commands::run(parsed.command, &context)) {
         Ok(Exit::Done) if output.write_failed() => ExitCode::from(1),
         Ok(exit) => ExitCode::from(exit as u8),

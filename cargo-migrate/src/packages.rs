@@ -75,9 +75,9 @@ fn workspace_projects(
     if !context.global.source.is_empty() || !current_dir.ancestors().any(|folder| folder.join("Cargo.toml").is_file()) {
         return Ok(Vec::new());
     }
-    let metadata = MetadataCommand::new().no_deps().exec();
+    let metadata = context.metadata();
     let metadata = metadata.map_err(|error| CommandError::other(format!("cargo cannot read this workspace: {error}")))?;
-    let mut packages = members(&metadata);
+    let mut packages = members(metadata);
     packages.retain(Package::has_migrations);
     let allowed = allowed_folders();
     let boundary = Boundary::of(&current_dir, &allowed);
@@ -264,12 +264,11 @@ fn selected_packages(context: &Context<'_>, current_dir: &Path) -> Result<Option
             return Err(CommandError::Findings(vec![boundary::outside("`Cargo.toml`")]));
         }
     }
-    let metadata = MetadataCommand::new().no_deps().exec();
-    let metadata = metadata.map_err(|error| {
+    let metadata = context.metadata().map_err(|error| {
         CommandError::other(format!("cargo cannot read this package: {error}"))
             .help("or specify the migrations folder, so that cargo is not needed: `--source DIR`")
     })?;
-    let mut packages = members(&metadata);
+    let mut packages = members(metadata);
     let names = &context.global.package;
     if !names.is_empty() {
         return named(packages, names).map(Some);

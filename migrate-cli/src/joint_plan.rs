@@ -11,7 +11,7 @@ use migrate_model::finding::Finding;
 use migrate_model::history::History;
 use migrate_model::migration::Migration;
 use migrate_model::plan::{self, Dependent, OtherHistories};
-use migrate_model::plan_order::{self, PlanPart};
+use migrate_model::plan_order::{self, BeforeWait, PlanPart};
 use migrate_model::requirements::{KnownServices, describe_cycle};
 use migrate_runtime::{Direction, MigrationKey, MigrationSet, Plan, Record, StatusReport, Step, Target, Version};
 use std::collections::{BTreeMap, BTreeSet};
@@ -241,26 +241,14 @@ impl<'s> JointPlan<'s> {
         self.plans.iter().zip(targets).map(fixed).collect()
     }
 
-    /// What can run before the services of other processes have applied what migrations of these require. A service that can run
-    /// nothing yet has no part in it.
+    /// What can run before the services of other processes have applied what migrations of these require.
     ///
     /// # Errors
     /// If migrations require each other.
-    pub fn before_wait(&self, services: &[Service], targets: &[Target]) -> Result<Self, CommandError> {
+    pub fn before_wait(&self, services: &[Service], targets: &[Target]) -> Result<BeforeWait, CommandError> {
         let names: Vec<&str> = services.iter().map(|service| service.name.as_str()).collect();
-        let counts = plan_order::steps_before_wait(&names, &self.plans);
-        let is_cut = |at: usize| counts[at] < self.plans[at].steps.len();
-        let cut = |(at, plan): (usize, &Plan<'s>)| if is_cut(at) { plan.clone().first_steps(counts[at]) } else { plan.clone() };
-        let plans: Vec<Plan<'s>> = self.plans.iter().enumerate().map(cut).collect();
-        let target = |(at, target): (usize, &Target)| {
-            let last = plans[at].steps.last().filter(|_| is_cut(at)).and_then(|last| last.key.version());
-            last.map_or_else(|| target.clone(), |last| Target::UpTo(last.clone()))
-        };
-        let targets: Vec<Target> = targets.iter().enumerate().map(target).collect();
-        let mut parts =
-            plan_order::order(&names, &plans, &targets).map_err(|cycle| CommandError::Findings(vec![describe_cycle(&cycle)]))?;
-        parts.retain(|part| !part.steps.is_empty() || !is_cut(part.service));
-        Ok(JointPlan { plans, parts, cycle: None })
+        let before_wait = plan_order::before_wait(&names, &self.plans, targets);
+        before_wait.map_err(|cycle| CommandError::Findings(vec![describe_cycle(&cycle)]))
     }
 
     /// What applies again what a revert with this plan has reverted, in the opposite order.
@@ -274,7 +262,7 @@ impl<'s> JointPlan<'s> {
 
     /// What runs, in this order.
     pub fn runs(&self) -> Vec<Run> {
-        self.parts.iter().map(|part| Run { service: part.service, targets: vec![part.target.clone()] }).collect()
+        self.parts.iter().map(Run::of_part).collect()
     }
 }
 

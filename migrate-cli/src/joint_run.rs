@@ -104,12 +104,11 @@ impl<'r> JointRun<'r> {
             joint.require_clear(services, &known.statuses, missing)?;
             targets = joint.fixed_targets(&targets);
             let before_wait = joint.before_wait(services, &targets)?;
-            let waits = |service: &usize| before_wait.plans[*service].steps.len() < joint.plans[*service].steps.len();
-            self.unfinished = (0..services.len()).filter(waits).collect();
+            self.unfinished = (0..services.len()).filter(|at| before_wait.is_cut(*at, &joint.plans)).collect();
             let elsewhere: Vec<AppliedThere> =
                 known.elsewhere.iter().cloned().chain(AppliedThere::of(services, &known.statuses)).collect();
-            let mut runs = before_wait.runs();
-            runs.retain(|run| open.contains(&run.service));
+            let parts = before_wait.parts.iter().filter(|part| open.contains(&part.service));
+            let runs: Vec<Run> = parts.map(Run::of_part).collect();
             self.run(&elsewhere, &runs).await?;
             if self.unfinished.is_empty() {
                 return Ok(());

@@ -17,6 +17,7 @@ use crate::words::{count_migrations, verb};
 use clap::Args;
 use migrate_model::finding::Finding;
 use migrate_model::place::Place;
+use migrate_model::plan_order::PlanPart;
 use migrate_model::script::EMPTY_FILE;
 use migrate_model::statement::{self, Reading};
 use migrate_runtime::{
@@ -91,6 +92,13 @@ pub struct Run {
     pub service: usize,
     /// What it is brought to.
     pub targets: Vec<Target>,
+}
+
+impl Run {
+    /// A part of the plans of several services.
+    pub fn of_part(part: &PlanPart) -> Self {
+        Run { service: part.service, targets: vec![part.target.clone()] }
+    }
 }
 
 /// What is known of the services of a run before it.

@@ -52,9 +52,46 @@ pub fn order(names: &[&str], plans: &[Plan<'_>], targets: &[Target]) -> Result<V
     Ok(if is_revert { down(&legs, plans, targets) } else { up(&legs, plans, targets) })
 }
 
-/// How many steps of each plan can run before another process has applied something. What waits for another process keeps those
-/// back that require it. There is one name for each plan, and each plan is clear, or waits.
-pub fn steps_before_wait(names: &[&str], plans: &[Plan<'_>]) -> Vec<usize> {
+/// What of several plans can run before another process has applied something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BeforeWait {
+    /// In the order of execution. A service that can run nothing yet has no part.
+    pub parts: Vec<PlanPart>,
+    /// How many steps of each plan they contain.
+    pub counts: Vec<usize>,
+}
+
+impl BeforeWait {
+    /// Does a plan contain more steps than those that can run?
+    pub fn is_cut(&self, at: usize, plans: &[Plan<'_>]) -> bool {
+        self.counts[at] < plans[at].steps.len()
+    }
+}
+
+/// Cuts plans before the steps that wait for another process, and before those that require what is cut off, and orders what is
+/// left. There is one name, one plan and one target for each service, and each plan is clear, or waits.
+///
+/// # Errors
+/// If migrations require each other.
+pub fn before_wait(names: &[&str], plans: &[Plan<'_>], targets: &[Target]) -> Result<BeforeWait, Cycle> {
+    let counts = steps_before_wait(names, plans);
+    let is_cut = |at: usize| counts[at] < plans[at].steps.len();
+    let first: Vec<Plan<'_>> = plans
+        .iter()
+        .enumerate()
+        .map(|(at, plan)| if is_cut(at) { plan.clone().first_steps(counts[at]) } else { plan.clone() })
+        .collect();
+    let target = |(at, target): (usize, &Target)| {
+        let last = first[at].steps.last().filter(|_| is_cut(at)).and_then(|last| last.key.version());
+        last.map_or_else(|| target.clone(), |last| Target::UpTo(last.clone()))
+    };
+    let targets: Vec<Target> = targets.iter().enumerate().map(target).collect();
+    let mut parts = order(names, &first, &targets)?;
+    parts.retain(|part| !part.steps.is_empty() || !is_cut(part.service));
+    Ok(BeforeWait { parts, counts })
+}
+
+fn steps_before_wait(names: &[&str], plans: &[Plan<'_>]) -> Vec<usize> {
     let mut runnable: Vec<usize> = plans.iter().map(|plan| plan.steps_before_wait().unwrap_or(plan.steps.len())).collect();
     loop {
         let waits = |step: &Step<'_>| {
@@ -112,4 +149,107 @@ fn down(legs: &[Leg], plans: &[Plan<'_>], targets: &[Target]) -> Vec<PlanPart> {
         PlanPart { service: leg.service, steps: range, target }
     };
     legs.iter().rev().map(part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dialect::Dialect;
+    use crate::history::History;
+    use crate::migration_set::MigrationSet;
+    use crate::plan::{OtherHistories, plan};
+    use crate::policy::Policy;
+    use proptest::prelude::*;
+
+    /// What each service requires: for each of its migrations, services and positions.
+    type Requires = Vec<Vec<Vec<(usize, usize)>>>;
+
+    fn version(at: usize) -> String {
+        format!("{:03}", at + 1)
+    }
+
+    /// The migrations of a service from one on.
+    fn set(requires: &Requires, service: usize, from: usize) -> MigrationSet {
+        let mut builder = MigrationSet::builder(format!("s{service}"), Dialect::Sqlite);
+        for (at, required) in requires[service].iter().enumerate().skip(from) {
+            let header: String =
+                required.iter().map(|(other, at)| format!("-- migrate: requires s{other}:{}\n", version(*at))).collect();
+            builder = builder.migration(version(at), "x", format!("{header}SELECT 1;"), None);
+        }
+        builder.build().unwrap()
+    }
+
+    /// One round of a process with these services: applies what can run without a wait, in an order in which every migration finds
+    /// what it requires. Returns whether that was anything; an error for a cycle.
+    fn round(requires: &Requires, group: &[usize], applied: &mut [usize]) -> Result<bool, Cycle> {
+        let keys = |service: usize, range: Range<usize>| -> Vec<MigrationKey> {
+            let sets = set(requires, service, 0);
+            let keys: Vec<MigrationKey> = sets.iter().map(|migration| MigrationKey::from(&migration.version)).collect();
+            keys[range].to_vec()
+        };
+        let sets: Vec<MigrationSet> = group.iter().map(|service| set(requires, *service, applied[*service])).collect();
+        let history = History::default();
+        let plans: Vec<Plan<'_>> = group
+            .iter()
+            .zip(&sets)
+            .map(|(service, set)| {
+                let mut others = OtherHistories::default();
+                for other in (0..requires.len()).filter(|other| other != service) {
+                    let known = if group.contains(&other) { requires[other].len() } else { applied[other] };
+                    others.assume_applied(&format!("s{other}"), &keys(other, 0..known));
+                }
+                plan(set, &history, &others, &Target::Latest, Policy::default()).unwrap()
+            })
+            .collect();
+        let names: Vec<String> = group.iter().map(|service| format!("s{service}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let before_wait = before_wait(&names, &plans, &vec![Target::Latest; group.len()])?;
+        let start = applied.to_vec();
+        for part in &before_wait.parts {
+            let service = group[part.service];
+            for at in part.steps.clone() {
+                assert_eq!(applied[service], start[service] + at, "each step once, in its order");
+                for (other, number) in &requires[service][applied[service]] {
+                    assert!(applied[*other] > *number, "s{service}: step {at} runs before s{other}:{number}");
+                }
+                applied[service] += 1;
+            }
+        }
+        for (at, service) in group.iter().enumerate() {
+            assert_eq!(applied[*service], start[*service] + before_wait.counts[at]);
+            assert_eq!(before_wait.is_cut(at, &plans), applied[*service] < requires[*service].len());
+        }
+        Ok(applied != start)
+    }
+
+    proptest! {
+        /// Processes that each run several services bring all of them to their ends, however the services are divided, unless
+        /// migrations require each other.
+        #[test]
+        fn processes_do_not_wait_for_each_other(
+            sizes in proptest::collection::vec(1usize..4, 2..6),
+            groups in proptest::collection::vec(0usize..3, 6),
+            required in proptest::collection::vec((0usize..6, 0usize..4, 0usize..6, 0usize..4), 0..10),
+        ) {
+            let mut requires: Requires = sizes.iter().map(|size| vec![Vec::new(); *size]).collect();
+            for (service, at, other, number) in required {
+                if service < sizes.len() && at < sizes[service] && other < sizes.len() && other != service && number < sizes[other] {
+                    requires[service][at].push((other, number));
+                }
+            }
+            let group = |number: usize| (0..sizes.len()).filter(|service| groups[*service] == number).collect::<Vec<usize>>();
+            let groups: Vec<Vec<usize>> = (0..3).map(group).filter(|group| !group.is_empty()).collect();
+            let all: Vec<usize> = (0..sizes.len()).collect();
+            let is_possible = round(&requires, &all, &mut vec![0; sizes.len()]).is_ok();
+            let mut applied = vec![0; sizes.len()];
+            let mut goes_on = true;
+            while goes_on {
+                goes_on = false;
+                for group in &groups {
+                    goes_on |= round(&requires, group, &mut applied).unwrap_or(false);
+                }
+            }
+            prop_assert_eq!(applied == sizes, is_possible);
+        }
+    }
 }

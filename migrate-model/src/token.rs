@@ -310,6 +310,9 @@ impl<'a> Tokens<'a> {
     /// The end of a name of MySQL that begins with a digit, such as `2fa`. It must not be a number: digits, `1e5`, `0x1F` or `0b01`.
     /// Source: MySQL 8.0 manual, "Schema Object Names".
     fn digit_name_end(&self) -> Option<usize> {
+        if self.dialect != Dialect::MySql {
+            return None;
+        }
         let rest = &self.sql.as_bytes()[self.at..];
         let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$') || !byte.is_ascii();
         let length = rest.iter().position(|byte| !is_part(byte)).unwrap_or(rest.len());
@@ -431,10 +434,10 @@ impl<'a> Tokens<'a> {
                 Some((end, closed)) => (Kind::DollarText, end, closed),
                 None => (Kind::Symbol, after_first, true),
             },
-            (Dialect::MySql, b'0'..=b'9') if self.digit_name_end().is_some() => {
-                (Kind::Word, self.digit_name_end().unwrap_or(self.at + 1), true)
-            }
-            (_, b'0'..=b'9') => (Kind::Number, self.number_end(), true),
+            (_, b'0'..=b'9') => match self.digit_name_end() {
+                Some(end) => (Kind::Word, end, true),
+                None => (Kind::Number, self.number_end(), true),
+            },
             (_, byte) if byte == b'_' || byte.is_ascii_alphabetic() || !byte.is_ascii() => match self.text_prefix() {
                 Some((prefix, backslashes)) => self.quoted_token(Kind::Text, after_first + prefix, b'\'', backslashes),
                 None => (Kind::Word, self.word_end(), true),
@@ -558,6 +561,18 @@ mod tests {
     fn tokens(dialect: Dialect, sql: &str) -> Vec<(Kind, &str)> {
         let significant = Tokens::new(sql, dialect).filter(|token| token.kind != Kind::Space);
         significant.map(|token| (token.kind, token.text(sql))).collect()
+    }
+
+    #[test]
+    fn names_of_mysql_may_begin_with_a_digit() {
+        let names = ["2fa_tokens", "2$x", "2f\u{e4}", "1a", "0x1Z", "0b12", "1day"].map(|name| (name, Kind::Word));
+        let numbers = ["12", "0", "1e5", "1e+5", "0x1F", "0b01", "1.5e3"].map(|number| (number, Kind::Number));
+        for (text, kind) in names.into_iter().chain(numbers) {
+            assert_eq!(tokens(Dialect::MySql, text), [(kind, text)]);
+            assert_ne!(tokens(Dialect::Postgres, text)[0].0, Kind::Word, "{text}");
+        }
+        let qualified = [(Kind::Word, "o"), (Kind::Symbol, "."), (Kind::Word, "1a"), (Kind::Symbol, "."), (Kind::Word, "x")];
+        assert_eq!(tokens(Dialect::MySql, "o.1a.x"), qualified);
     }
 
     #[test]

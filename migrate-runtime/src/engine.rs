@@ -268,9 +268,11 @@ impl Wait {
     /// The error after the wait.
     fn into_error(self, waited: Duration) -> Error {
         let message = format!("`{}` was not applied: a required migration is not applied", self.title);
-        let waited = format!("{} for another process to apply {}", duration::show(waited), self.requirement);
-        let error = Error::new(ErrorKind::HistoryMismatch, &codes::HISTORY_MISMATCH, message);
-        error.diverged(self.divergences).note("waited", waited)
+        let error = Error::new(ErrorKind::HistoryMismatch, &codes::HISTORY_MISMATCH, message).diverged(self.divergences);
+        if waited.is_zero() {
+            return error;
+        }
+        error.note("waited", format!("{} for another process to apply {}", duration::show(waited), self.requirement))
     }
 }
 
@@ -278,8 +280,24 @@ impl Wait {
 /// lock.
 ///
 /// # Errors
-/// After that time, when the run is stopped, or when the histories cannot be read.
+/// After that time, when the run is stopped, or when the histories cannot be read; at once if the run cannot wait.
 pub async fn wait_for_required(
+    mut backend: Box<dyn Backend + '_>,
+    set: &MigrationSet,
+    plan: &Plan<'_>,
+    options: &RunOptions,
+) -> Result<(), Error> {
+    let mut history_sql = history_sql(&*backend, set.settings())?;
+    let prepared = backend.prepare(&mut history_sql, &set.settings().run.session, options.locking).await;
+    prepared.map_err(|error| error.into_history_error("cannot prepare the session"))?;
+    let waited = until_required(&mut *backend, &history_sql, set, plan, options).await;
+    if waited.as_ref().map_or_else(state_after, |()| ConnectionState::Clean) == ConnectionState::Clean {
+        release_clean(backend, &history_sql).await;
+    }
+    waited
+}
+
+async fn until_required(
     backend: &mut dyn Backend,
     history_sql: &HistorySql,
     set: &MigrationSet,
@@ -291,6 +309,9 @@ pub async fn wait_for_required(
     let mut is_reported = false;
     while !wait_is_over(plan, &others) {
         let Some(wait) = Wait::of_plan(plan, &others) else { break };
+        if !may_wait(backend, options) {
+            return Err(wait.into_error(Duration::ZERO));
+        }
         if !is_reported {
             options.emit(&Event::WaitingFor { title: &wait.title, requirement: &wait.requirement });
             is_reported = true;

@@ -97,27 +97,19 @@ impl JointMigrator {
         }
         let names: Vec<&str> = self.migrators.iter().map(Migrator::service_name).collect();
         let mut reports: Vec<ServiceReport> = Vec::new();
+        let waits = self.migrators.iter().all(Migrator::waits);
         // Where other processes must apply something first, what can run without it runs, so that those can continue.
         loop {
             let mut statuses = self.statuses(&database).await.map_err(|error| with_done(error, &reports))?;
             assume_each_other(&names, &mut statuses)?;
             let plans = statuses.iter().map(|status| status.plan(&Target::Latest)).collect::<Result<Vec<_>, _>>()?;
             for (name, plan) in names.iter().zip(&plans) {
-                require_clear(name, plan, &names).map_err(|error| with_done(error, &reports))?;
+                require_clear(name, plan, &names, waits).map_err(|error| with_done(error, &reports))?;
             }
             let cyclic = |cycle| Error::of_finding(ErrorKind::HistoryMismatch, describe_cycle(&cycle));
-            plan_order::order(&names, &plans, &vec![Target::Latest; plans.len()]).map_err(cyclic)?;
-            let counts = plan_order::steps_before_wait(&names, &plans);
-            let before_wait: Vec<Plan<'_>> = plans
-                .iter()
-                .zip(&counts)
-                .map(|(plan, count)| if *count < plan.steps.len() { plan.clone().first_steps(*count) } else { plan.clone() })
-                .collect();
-            let targets: Vec<Target> = plans.iter().zip(&before_wait).map(|(plan, part)| target_of(plan, part)).collect();
-            for part in plan_order::order(&names, &before_wait, &targets).map_err(cyclic)? {
-                if part.steps.is_empty() && counts[part.service] < plans[part.service].steps.len() {
-                    continue;
-                }
+            let targets = vec![Target::Latest; plans.len()];
+            plan_order::order(&names, &plans, &targets).map_err(cyclic)?;
+            for part in plan_order::before_wait(&names, &plans, &targets).map_err(cyclic)?.parts {
                 let outcome = self.migrators[part.service].run_to(database.clone(), &part.target).await;
                 let report = outcome.map_err(|error| with_done(error.note("service", names[part.service]), &reports))?;
                 add_report(&mut reports, names[part.service], report);
@@ -149,12 +141,6 @@ impl JointMigrator {
         }
         Ok(statuses)
     }
-}
-
-/// The target of a plan, or of those of its steps that run before a wait.
-fn target_of(plan: &Plan<'_>, part: &Plan<'_>) -> Target {
-    let last = part.steps.last().filter(|_| part.steps.len() < plan.steps.len()).and_then(|last| last.key.version());
-    last.map_or(Target::Latest, |last| Target::UpTo(last.clone()))
 }
 
 fn add_report(reports: &mut Vec<ServiceReport>, name: &str, report: RunReport) {
@@ -198,10 +184,11 @@ fn assume_each_other(names: &[&str], statuses: &mut [StatusReport]) -> Result<()
     Ok(())
 }
 
-/// A plan may run, or wait for another service.
-fn require_clear(service: &str, plan: &Plan<'_>, names: &[&str]) -> Result<(), Error> {
+/// A plan may run, or wait for another service, unless the run does not wait.
+fn require_clear(service: &str, plan: &Plan<'_>, names: &[&str], waits: bool) -> Result<(), Error> {
     let is_known = |name: &Option<String>| name.as_deref().is_some_and(|name| names.contains(&name));
-    let waits = plan.steps_before_wait().is_some() && !plan.missing.iter().any(|missing| is_known(&missing.requirement.service));
+    let waits =
+        waits && plan.steps_before_wait().is_some() && !plan.missing.iter().any(|missing| is_known(&missing.requirement.service));
     if plan.is_clear() || waits {
         return Ok(());
     }

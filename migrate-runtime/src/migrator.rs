@@ -322,19 +322,27 @@ impl Migrator {
         outcome
     }
 
+    /// Whether a run waits for other processes at all.
+    pub(crate) fn waits(&self) -> bool {
+        !self.options.lock_wait.is_zero()
+    }
+
     /// Waits until other services have applied what the first step of a plan requires that waits for them, at most as long as for the
     /// lock ([`lock_wait`](Self::lock_wait)). Nothing is locked meanwhile. Creates a SQLite file that does not exist, as a run does,
     /// and writes nothing else.
     ///
     /// # Errors
-    /// After that time, when the run is stopped, and when the histories cannot be read.
+    /// After that time, when the run is stopped, and when the histories cannot be read. At once if it cannot wait: with a connection
+    /// of the application, and with a database in memory, which no other process reaches.
     pub async fn wait_for_required<'c>(&self, database: impl Database<'c>, plan: &Plan<'_>) -> Result<(), Error> {
-        let mut backend = self.open(database, self.open_options(true)).await?;
-        let mut history_sql = engine::history_sql(&*backend, self.set.settings())?;
-        self.prepare(&mut *backend, &mut history_sql).await?;
-        engine::wait_for_required(&mut *backend, &history_sql, &self.set, plan, &self.options).await?;
-        engine::release_clean(backend, &history_sql).await;
-        Ok(())
+        let waited = match self.open(database, self.open_options(true)).await {
+            Ok(backend) => engine::wait_for_required(backend, &self.set, plan, &self.options).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &waited {
+            self.options.emit(&Event::Failed { error });
+        }
+        waited
     }
 
     /// Whether everything is applied: one query when it is. For a health endpoint. Reads only.

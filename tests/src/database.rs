@@ -80,6 +80,26 @@ pub struct TestDatabase {
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
 
+/// A session that renames tables; see [`TestDatabase::rename_that_waits`].
+#[derive(Debug)]
+pub struct WaitingRename {
+    id: String,
+    renaming: tokio::task::JoinHandle<bool>,
+    reader: AnyConnection,
+}
+
+impl WaitingRename {
+    /// Ends the session before it has renamed anything.
+    ///
+    /// # Panics
+    /// If the tables were renamed.
+    pub async fn end(self, database: &TestDatabase) {
+        database.execute(&format!("KILL {}", self.id)).await;
+        assert!(!self.renaming.await.expect("no panic"), "the tables were renamed");
+        self.reader.close().await.expect("the end of the connection");
+    }
+}
+
 impl TestDatabase {
     /// Creates an empty database on the test server.
     ///
@@ -199,6 +219,20 @@ impl TestDatabase {
         let runs_once = async || self.rows(&sql).await.len() == 1;
         until(runs_once).await.unwrap_or_else(|| panic!("no connection executes {statement}"));
         self.value(&sql).await
+    }
+
+    /// Renames two tables of MariaDB in another session, which holds the first of them while it waits for the second.
+    pub async fn rename_that_waits(&self, held: &str, waited_for: &str) -> WaitingRename {
+        let mut reader = self.connect().await;
+        for sql in ["BEGIN".to_owned(), format!("SELECT 1 FROM {waited_for}")] {
+            sqlx::query(AssertSqlSafe(sql)).execute(&mut reader).await.expect("a lock on the table");
+        }
+        let mut other = self.connect().await;
+        let sql = format!("RENAME TABLE {held} TO {held}_new, {waited_for} TO {waited_for}_new");
+        let statement = sql.clone();
+        let renaming = tokio::spawn(async move { sqlx::query(AssertSqlSafe(statement)).execute(&mut other).await.is_ok() });
+        let id = self.until_runs(&sql).await;
+        WaitingRename { id, renaming, reader }
     }
 
     /// The names of the tables, without the history tables.

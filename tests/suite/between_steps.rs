@@ -313,22 +313,13 @@ async fn a_table_that_another_session_changes_is_not_taken_for_missing() {
     folder.write("migrations/001_t.up.sql", "CREATE TABLE t (id integer, a integer);\nCREATE TABLE z (id integer);");
     end_after_first(&database, &folder).await;
     assert_eq!(database.history().await, ["001|applied|2", "002|started|0"]);
-    // It has locked `t` and waits for `z`.
-    let mut reader = database.connect().await;
-    for sql in ["BEGIN", "SELECT id FROM z"] {
-        sqlx::query(sql).execute(&mut reader).await.unwrap();
-    }
-    let mut other = database.connect().await;
-    let renaming = tokio::spawn(async move { sqlx::query("RENAME TABLE t TO t_new, z TO z_new").execute(&mut other).await });
-    let id = database.until_runs("RENAME TABLE t TO t_new").await;
+    let rename = database.rename_that_waits("t", "z").await;
     let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
     let error = migrator.run(&database.url).await.unwrap_err();
     let told = error.report();
     assert!(told.contains("cannot determine whether column `t.a` exists") && told.contains("try again later"), "{told}");
     assert_eq!(database.history().await, ["001|applied|2", "002|started|0"]);
-    database.execute(&format!("KILL {id}")).await;
-    assert!(renaming.await.unwrap().is_err());
-    reader.close().await.unwrap();
+    rename.end(&database).await;
     goes_on(database, &folder, "after the other session").await;
 }
 

@@ -99,18 +99,10 @@ async fn no_query_opens_the_tables_of_all_databases() {
 async fn a_table_that_is_locked_in_another_database_is_not_waited_for() {
     let (locked, database) = (TestDatabase::new(Kind::MariaDb).await, TestDatabase::new(Kind::MariaDb).await);
     locked.execute("CREATE TABLE a (id integer); CREATE TABLE z (id integer)").await;
-    let mut reader = locked.connect().await;
-    for sql in ["BEGIN", "SELECT id FROM z"] {
-        sqlx::query(sql).execute(&mut reader).await.unwrap();
-    }
-    let mut other = locked.connect().await;
-    let renaming = tokio::spawn(async move { sqlx::query("RENAME TABLE a TO a_new, z TO z_new").execute(&mut other).await });
-    let id = locked.until_runs("RENAME TABLE a TO a_new, z TO z_new").await;
+    let rename = locked.rename_that_waits("a", "z").await;
     let folder = folder("");
     use_everything(&Binary::inside(folder.path()).variable("DATABASE_URL", &database.url));
-    locked.execute(&format!("KILL {id}")).await;
-    assert!(renaming.await.unwrap().is_err());
-    reader.close().await.unwrap();
+    rename.end(&locked).await;
     locked.drop().await;
     database.drop().await;
 }

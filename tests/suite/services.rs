@@ -332,6 +332,28 @@ async fn no_run_waits_in_memory() {
     let set = TestFolder::new(&[("001_x.up.sql", "-- migrate: requires users:001\nSELECT 1;")]).set(Kind::Sqlite.dialect());
     let error = Migrator::new(set).run("sqlite::memory:").await.unwrap_err();
     assert!(error.report().contains("requires users:001"), "{}", error.report());
+    // Also of several services; and the database is still there.
+    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect("sqlite::memory:").await.unwrap();
+    let waiting = |name: &str, required: &str| {
+        let text = format!("-- migrate: requires {required}\nSELECT 1");
+        MigrationSet::builder(name, Kind::Sqlite.dialect())
+            .migration("001", "x", format!("CREATE TABLE {name} (id integer)"), None)
+            .migration("002", "y", text, None)
+            .build()
+            .unwrap()
+    };
+    let services = Migrator::all([waiting("a", "b:001"), waiting("b", "users:001")]);
+    let none = services.clone().each(|migrator| migrator.lock_wait(std::time::Duration::ZERO));
+    let error = none.run(&pool).await.unwrap_err();
+    assert!(error.report().contains("requires users:001"), "{}", error.report());
+    let tables = async || {
+        let tables = "SELECT name FROM sqlite_master WHERE name IN ('a', 'b') ORDER BY 1";
+        sqlx::query_scalar::<_, String>(tables).fetch_all(&pool).await.unwrap()
+    };
+    assert!(tables().await.is_empty(), "without a wait, nothing runs");
+    let error = services.run(&pool).await.unwrap_err();
+    assert!(error.report().contains("requires users:001") && !error.report().contains("waited"), "{}", error.report());
+    assert_eq!(tables().await, ["a", "b"]);
 }
 
 /// Without the other service, the wait ends, with an error that does not blame the files; without a wait, nothing runs.

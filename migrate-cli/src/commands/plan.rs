@@ -122,8 +122,7 @@ fn steps_before_wait(
     if joint.require_clear(services, statuses, Missing::Awaited).is_err() {
         return Ok(None);
     }
-    let before_wait = joint.before_wait(services, targets)?;
-    Ok(Some(before_wait.plans.iter().map(|plan| plan.steps.len()).collect()))
+    Ok(Some(joint.before_wait(services, targets)?.counts))
 }
 
 /// What a run would do with a plan, of which so many steps run before a wait.

@@ -44,8 +44,7 @@ pub async fn run(_: &Arguments, context: &Context<'_>) -> Result<Exit, CommandEr
             |test: fn(&MigrationState) -> bool| rows.iter().filter(|row| row.migration().is_some() && test(&row.state)).count();
         let partially_applied = count(|state| matches!(state, MigrationState::PartiallyApplied(_)));
         let is_refused = status.refusal().is_some();
-        // Without a record, there is nothing that could differ.
-        clean &= partially_applied == 0 && !(is_refused && applied > 0);
+        clean &= partially_applied == 0 && (!is_refused || applied == 0);
         match (!has_errors, partially_applied, count(|state| *state == MigrationState::CosmeticChange)) {
             (false, ..) => {}
             (true, ..) if is_refused => {
