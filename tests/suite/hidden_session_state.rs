@@ -490,6 +490,25 @@ async fn the_first_migration_has_a_session_like_any_other() {
     }
 }
 
+/// What a default value has prepared is in the way of no migration after it.
+#[tokio::test]
+async fn what_hidden_code_has_prepared_does_not_reach_the_next_migration() {
+    let before = "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS \
+        $$ BEGIN EXECUTE 'PREPARE p AS SELECT 1'; EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT 1'; RETURN 1; END $$;\n\
+        CREATE TABLE t (i int DEFAULT f());";
+    for through_pooler in [false, true] {
+        let database = TestDatabase::new(Kind::Postgres).await;
+        database.execute(before).await;
+        let url = if through_pooler { database.through(&pgbouncer()) } else { database.url.clone() };
+        let next = "PREPARE p AS INSERT INTO t VALUES (2);\nEXECUTE p;\nDECLARE c CURSOR FOR SELECT 1;";
+        let files = [("001_a.up.sql", "INSERT INTO t DEFAULT VALUES;"), ("002_b.up.sql", next)];
+        let (done, messages) = up(&url, &folder(Kind::Postgres, &files));
+        assert!(done, "{messages}");
+        assert_eq!(database.rows("SELECT i FROM t ORDER BY 1").await, ["1", "2"]);
+        database.drop_by_force().await;
+    }
+}
+
 /// A word `SET` that sets nothing in the session does not explain why a setting is another one.
 #[tokio::test]
 async fn a_set_within_a_statement_is_not_a_setting() {

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Objects that a script may leave whatever its text shows: a view or a default value may call any function.
 pub const REMOVE_OBJECTS: &str = "CLOSE ALL;\nUNLISTEN *;\nDISCARD TEMP;\n";
 
+/// The same in a session that the run owns. The driver has prepared nothing there: a run sends only texts.
+pub const REMOVE_OWN_OBJECTS: &str = "CLOSE ALL;\nUNLISTEN *;\nDISCARD TEMP;\nDEALLOCATE ALL;\n";
+
 /// Settings. No list of them is complete. Those that a new session of the pooler has are restored afterwards.
 const RESET_SETTINGS: &str = "RESET ALL;\n";
 

@@ -110,7 +110,7 @@ impl Postgres<'_> {
     pub(super) fn reset_after(&self, unit_run: &UnitRun<'_>) -> String {
         if self.endpoint.preserves_session() {
             // A trigger may have created a temporary table.
-            let objects = if unit_run.session_effect == SessionEffect::None { pooled_session::REMOVE_OBJECTS } else { "" };
+            let objects = if unit_run.session_effect == SessionEffect::None { pooled_session::REMOVE_OWN_OBJECTS } else { "" };
             return if unit_run.last && self.owns_session() {
                 format!("{}{objects}", self.reset.prepared)
             } else if unit_run.last {
@@ -127,7 +127,7 @@ impl Postgres<'_> {
         if !self.endpoint.preserves_session() {
             return self.reset_pooled("");
         }
-        let objects = if self.owns_session() { pooled_session::REMOVE_OBJECTS } else { "" };
+        let objects = if self.owns_session() { pooled_session::REMOVE_OWN_OBJECTS } else { "" };
         format!("{}{objects}", self.reset.prepared)
     }
 
