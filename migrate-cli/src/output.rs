@@ -56,6 +56,16 @@ impl Cell {
         Cell { text: visible::one_line(&text.into()).into_owned(), style: Style::new() }
     }
 
+    /// The same cell with more lines.
+    #[must_use]
+    pub fn with_lines(mut self, lines: &[String]) -> Self {
+        for line in lines {
+            self.text.push('\n');
+            self.text.push_str(&visible::one_line(line));
+        }
+        self
+    }
+
     /// The same cell with more text.
     #[must_use]
     pub fn with(mut self, text: &str) -> Self {

@@ -15,3 +15,16 @@ pub fn verb(direction: Direction) -> &'static str {
         Direction::Down => "revert",
     }
 }
+/// How many services a line names.
+const NAMED_SERVICES: usize = 6;
+
+/// With which services of its database a service was compared; `None` if it is alone.
+pub fn neighbors(services: &[String]) -> Option<String> {
+    let mut names: Vec<String> = services.iter().take(NAMED_SERVICES).map(|name| format!("`{name}`")).collect();
+    if services.len() > NAMED_SERVICES {
+        names.push(format!("{} more", services.len() - NAMED_SERVICES));
+    }
+    let last = names.pop()?;
+    let names = if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) };
+    Some(format!("compared with what {names} own{} in the same database", if services.len() == 1 { "s" } else { "" }))
+}

@@ -9,6 +9,8 @@ pub static ALL: &[&Code] = &[
     &owners::CONFLICTING_DEFINITION,
     &owners::DISPUTED_TABLE,
     &effort::FILE_TOO_COMPLEX,
+    &owners::FOREIGN_OBJECT,
     &owners::FOREIGN_TABLE,
+    &owners::UNKNOWN_OWNED,
     &allow::UNUSED_ALLOW,
 ];

@@ -2,7 +2,7 @@
 
 mod grouping;
 mod history_parts;
-mod script_parser;
+pub(crate) mod script_parser;
 mod session_state;
 
 use self::grouping::group_by_rule;

@@ -1,19 +1,20 @@
-//! Which service owns each table of a shared database: the one that creates it, unless `owns` in a `migrate.toml` names another.
+//! Which service owns each object of a shared database: the one that creates it, unless `owns` in a `migrate.toml` or a directive
+//! `hands-over` names another.
 //!
-//! Reports changes that a service makes to the table of another service, and tables that several services create.
+//! Reports changes that a service makes to the objects of another service, and objects that several services create.
 
-use crate::allow::Allowed;
-use crate::object_name::ObjectName;
-use crate::relation::HistoryPoint;
-use crate::simulation::Simulation;
+mod findings;
+mod object_changes;
+mod ownership;
+mod walk;
+
+use self::object_changes::OwnedKind;
+use self::ownership::Owners;
+use self::walk::{Life, OrderedStep, migration_of};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::{Finding, Level};
 use migrate_model::migration::Migration;
-use migrate_model::name::Name;
-use migrate_model::place::Place;
-use migrate_model::reader;
-use migrate_model::syntax::{ActionKind, AlterTable, Column, ObjectKind, Syntax};
 use std::collections::BTreeMap;
 
 /// A migration that changes another service's table.
@@ -21,7 +22,7 @@ pub static FOREIGN_TABLE: Code = Code::new(
     "foreign-table",
     "The migration alters, drops, truncates or indexes a table that another service of the workspace owns (not a foreign table of PostgreSQL). The owner \
      expects the table as its own migrations define it. Move the change to the migrations of the owner. If the table \
-     belongs to this service, add `owns = [\"table\"]` to its `migrate.toml`. To suppress this finding, add above the \
+     belongs to this service, add `owns = [\"table\"]` to its `migrate.toml`, or let the owner hand it over: `-- migrate: hands-over table to SERVICE`. To suppress this finding, add above the \
      statement: `-- migrate: allow foreign-table: reason`.",
 );
 
@@ -38,11 +39,30 @@ pub static CONFLICTING_DEFINITION: Code = Code::new(
     "conflicting-definition",
     "Two services that share a database create the same table with different columns. The service that starts first \
      creates the table, and queries of the other service fail. Remove one of the definitions, or rename one of the \
-     tables.",
+     tables. If one is the successor of the other, the old table must be dropped before the new one is created: the \
+     migration that creates it requires the one that drops the old one, `-- migrate: requires SERVICE:VERSION`.",
+);
+
+/// A migration that changes another object of another service.
+pub static FOREIGN_OBJECT: Code = Code::new(
+    "foreign-object",
+    "The migration alters or drops a view, sequence, type or function that another service of the workspace owns; or it drops \
+     or changes something on which an object of another service depends: a column that its view reads, a table that its foreign key \
+     references. PostgreSQL refuses such a statement, or drops both with `CASCADE`; other databases leave a view that fails. Move the \
+     change to the migrations of the owner, or let the owner remove its object first, with `-- migrate: requires SERVICE:VERSION` here. \
+     To suppress this finding, add above the statement: `-- migrate: allow foreign-object: reason`.",
+);
+
+/// A name in `owns` or in a directive that nothing has.
+pub static UNKNOWN_OWNED: Code = Code::new(
+    "unknown-owned-object",
+    "`owns` in a `migrate.toml`, or a directive `deprecates` or `hands-over`, names a table that no migration of the services of the \
+     workspace creates or changes, or a service that does not exist. The name is probably misspelled, so the table is not protected. \
+     Correct the name, with its schema if that is not the default one.",
 );
 
 /// The codes of this module.
-pub static CODES: &[&Code] = &[&FOREIGN_TABLE, &DISPUTED_TABLE, &CONFLICTING_DEFINITION];
+pub static CODES: &[&Code] = &[&FOREIGN_TABLE, &FOREIGN_OBJECT, &DISPUTED_TABLE, &CONFLICTING_DEFINITION, &UNKNOWN_OWNED];
 
 /// A service and its migrations.
 #[derive(Debug, Clone, Copy)]
@@ -53,8 +73,17 @@ pub struct ServiceHistory<'a> {
     pub history: &'a [Migration],
     /// The tables in `owns` of its `migrate.toml`, with or without their schema.
     pub owns: &'a [String],
+    /// The configured statements that each session executes before a file.
+    pub session: &'a [String],
     /// Levels by name of the code; `None` disables it. The default is `error`.
     pub levels: &'a BTreeMap<String, Option<Level>>,
+}
+
+impl ServiceHistory<'_> {
+    /// The level of a code of this module; `None` if it is disabled.
+    fn level(&self, code: &Code) -> Option<Level> {
+        self.levels.get(code.name).copied().unwrap_or(Some(Level::Error))
+    }
 }
 
 /// The state of a table after all migrations.
@@ -62,7 +91,7 @@ pub struct ServiceHistory<'a> {
 pub enum TableStatus {
     /// The table exists.
     Active,
-    /// Its comment contains "deprecated", or its triggers are disabled.
+    /// A directive `deprecates` says so, its comment contains "deprecated", or its triggers are disabled.
     Deprecated,
     /// The table was dropped.
     Dropped,
@@ -79,7 +108,7 @@ impl TableStatus {
     }
 }
 
-/// A table and the service that owns it.
+/// A table and the service that owns it. A table that is created again after it was dropped is another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableOwnership {
     /// The table, with its schema unless that is the default one.
@@ -90,9 +119,15 @@ pub struct TableOwnership {
     pub defined_in: Vec<TableDefinition>,
     /// The state of the table after all migrations.
     pub status: TableStatus,
+    /// The migration since which the table is deprecated.
+    pub deprecated_in: Option<TableDefinition>,
+    /// Why, or what to use instead.
+    pub reason: Option<String>,
+    /// The migration that drops the table.
+    pub dropped_in: Option<TableDefinition>,
 }
 
-/// A migration that creates a table.
+/// A migration that does something to a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableDefinition {
     /// Name of the service.
@@ -110,312 +145,47 @@ pub struct ServiceFinding {
     pub finding: Finding,
 }
 
-/// What a statement does to a table.
-struct TableChange {
-    /// Index of the service.
-    service: usize,
-    /// Index of the migration in the history of the service.
-    migration: usize,
-    /// Index of the statement in the up migration.
-    statement: usize,
-    table: ObjectName,
-    kind: TableChangeKind,
-}
-
-enum TableChangeKind {
-    Creates(Vec<Column>),
-    /// Any other change, as a verb phrase that continues with the name of the table.
-    Changes(&'static str),
-    Drops,
-    Deprecates,
-    Renames(ObjectName),
-}
-
-/// All tables of services that share a database, by name.
+/// All tables of services that share a database, by name, and in the order of their creation.
 pub fn matrix(services: &[ServiceHistory<'_>], dialect: Dialect) -> Vec<TableOwnership> {
-    let changes = table_changes(services, dialect);
-    let mut tables: BTreeMap<ObjectName, TableOwnership> = BTreeMap::new();
-    for change in &changes {
-        match &change.kind {
-            TableChangeKind::Creates(_) => {
-                let table = tables.entry(change.table.clone()).or_insert_with(|| TableOwnership {
-                    table: change.table.to_string(),
-                    owner: None,
-                    defined_in: Vec::new(),
-                    status: TableStatus::Active,
-                });
-                let service = services[change.service].name.to_owned();
-                table.defined_in.push(TableDefinition { service, file: title(services, change).to_owned() });
-                table.status = TableStatus::Active;
-            }
-            TableChangeKind::Drops => set_status(&mut tables, &change.table, TableStatus::Dropped),
-            TableChangeKind::Deprecates => set_status(&mut tables, &change.table, TableStatus::Deprecated),
-            TableChangeKind::Renames(to) => {
-                if let Some(mut table) = tables.remove(&change.table) {
-                    table.table = to.to_string();
-                    tables.insert(to.clone(), table);
-                }
-            }
-            TableChangeKind::Changes(_) => {}
-        }
-    }
-    for (name, table) in &mut tables {
-        table.owner = owner(services, &changes, name, dialect).map(|service| services[service].name.to_owned());
-    }
-    tables.into_values().collect()
+    let walk = walk::walk(services, dialect);
+    let mut owners = Owners::at_first(&walk, services);
+    walk.events.iter().for_each(|event| owners.apply(event, services));
+    let tables = walk.lives.iter().enumerate().filter(|(_, life)| life.kind == OwnedKind::Table);
+    let mut tables: Vec<TableOwnership> = tables
+        .map(|(at, life)| TableOwnership {
+            table: life.name().to_string(),
+            owner: owners.of(at).map(|service| services[service].name.to_owned()),
+            defined_in: life.defined.iter().map(|step| definition(services, *step)).collect(),
+            status: status(life),
+            deprecated_in: life.deprecated.map(|step| definition(services, step)),
+            reason: life.reason.clone(),
+            dropped_in: life.dropped.map(|step| definition(services, step)),
+        })
+        .collect();
+    tables.sort_by(|left, right| left.table.cmp(&right.table));
+    tables
 }
 
-fn set_status(tables: &mut BTreeMap<ObjectName, TableOwnership>, name: &ObjectName, status: TableStatus) {
-    if let Some(table) = tables.get_mut(name) {
-        table.status = status;
+fn definition(services: &[ServiceHistory<'_>], step: OrderedStep) -> TableDefinition {
+    TableDefinition { service: services[step.service].name.to_owned(), file: migration_of(services, step).title().to_owned() }
+}
+
+fn status(life: &Life) -> TableStatus {
+    match (life.dropped, life.deprecated) {
+        (Some(_), _) => TableStatus::Dropped,
+        (None, Some(_)) => TableStatus::Deprecated,
+        (None, None) => TableStatus::Active,
     }
 }
 
-/// Index of the service that owns a table: the first one that lists it in `owns`, or else the only one that creates it.
-fn owner(services: &[ServiceHistory<'_>], changes: &[TableChange], table: &ObjectName, dialect: Dialect) -> Option<usize> {
-    let simulation = Simulation::new(dialect);
-    let claims =
-        |service: &ServiceHistory<'_>| service.owns.iter().any(|name| simulation.schema.resolve(&parse_name(name)) == *table);
-    if let Some(claimant) = services.iter().position(claims) {
-        return Some(claimant);
-    }
-    match creators(changes, table, 0).as_slice() {
-        [only] => Some(*only),
-        _ => None,
-    }
-}
-
-/// The services that create a table, under this name or under one from which it was renamed.
-fn creators(changes: &[TableChange], table: &ObjectName, depth: usize) -> Vec<usize> {
-    let creates = |change: &&TableChange| matches!(change.kind, TableChangeKind::Creates(_)) && change.table == *table;
-    let mut creators_so_far: Vec<usize> = changes.iter().filter(creates).map(|change| change.service).collect();
-    for change in changes {
-        if let TableChangeKind::Renames(to) = &change.kind
-            && to == table
-            && change.table != *table
-            && depth < MAX_RENAMES
-        {
-            creators_so_far.extend(creators(changes, &change.table, depth + 1));
-        }
-    }
-    creators_so_far.sort_unstable();
-    creators_so_far.dedup();
-    creators_so_far
-}
-
-/// Maximum number of renames that are followed, because tables can be renamed in a circle.
-const MAX_RENAMES: usize = 8;
-
-fn parse_name(text: &str) -> Name {
-    match text.split_once('.') {
-        Some((schema, name)) => Name { schema: Some(schema.to_owned()), name: name.to_owned() },
-        None => Name::bare(text),
-    }
-}
-
-/// Findings about changes that services make to each other's tables. `is_checked` selects the migrations, by the index of the
+/// Findings about changes that services make to each other's objects. `is_checked` selects the migrations, by the index of the
 /// service and of the migration.
 pub fn findings(
     services: &[ServiceHistory<'_>],
     dialect: Dialect,
     is_checked: impl Fn(usize, usize) -> bool,
 ) -> Vec<ServiceFinding> {
-    let changes = table_changes(services, dialect);
-    let mut findings = conflicting_claims(services);
-    for change in changes.iter().filter(|change| is_checked(change.service, change.migration)) {
-        let service = &services[change.service];
-        let owner = owner(services, &changes, &change.table, dialect);
-        let problems = match &change.kind {
-            TableChangeKind::Creates(columns) => competing_definitions(services, &changes, change, columns, owner.is_some()),
-            TableChangeKind::Changes(verb) => foreign_change(services, change, verb, owner),
-            TableChangeKind::Drops => foreign_change(services, change, "drops", owner),
-            TableChangeKind::Renames(_) => foreign_change(services, change, "renames", owner),
-            TableChangeKind::Deprecates => Vec::new(),
-        };
-        let script = &service.history[change.migration].up;
-        let mut allowed = Allowed::of(script, dialect);
-        for mut finding in problems {
-            let Some(level) = service.level(finding.code) else { continue };
-            if !allowed.suppresses(finding.code.name, Some(change.statement)) {
-                finding.level = level;
-                let finding = finding.at(script.place(change.statement));
-                findings.push(ServiceFinding { service: change.service, finding });
-            }
-        }
-    }
-    findings
-}
-
-impl ServiceHistory<'_> {
-    /// The level of a code of this module; `None` if it is disabled.
-    fn level(&self, code: &Code) -> Option<Level> {
-        self.levels.get(code.name).copied().unwrap_or(Some(Level::Error))
-    }
-}
-
-/// Tables that several services list in `owns`.
-fn conflicting_claims(services: &[ServiceHistory<'_>]) -> Vec<ServiceFinding> {
-    let mut findings = Vec::new();
-    for (index, service) in services.iter().enumerate() {
-        for table in service.owns {
-            if let Some(other) = services[..index].iter().find(|other| other.owns.contains(table)) {
-                let message = format!("services `{}` and `{}` both list table `{table}` in `owns`", other.name, service.name);
-                let finding = Finding::error(&DISPUTED_TABLE, message)
-                    .at(Place::file("migrate.toml"))
-                    .help("remove the table from one of the two lists");
-                findings.push(ServiceFinding { service: index, finding });
-            }
-        }
-    }
-    findings
-}
-
-/// Findings about the definitions of the same table in other services.
-fn competing_definitions(
-    services: &[ServiceHistory<'_>],
-    changes: &[TableChange],
-    created: &TableChange,
-    columns: &[Column],
-    has_owner: bool,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let table = &created.table;
-    for other in changes.iter().filter(|other| other.service != created.service && other.table == *table) {
-        let TableChangeKind::Creates(other_columns) = &other.kind else { continue };
-        let other_file = format!("`{}` of service `{}`", title(services, other), services[other.service].name);
-        let differing = differing_columns(columns, other_columns);
-        if !differing.is_empty() {
-            let columns = if differing.len() == 1 { "column" } else { "columns" };
-            let message = format!(
-                "table `{table}` is also created in {other_file}, with a different definition of {columns} {}",
-                differing.join(", ")
-            );
-            findings
-                .push(Finding::error(&CONFLICTING_DEFINITION, message).help("remove one of the two `CREATE TABLE` statements"));
-        } else if !has_owner {
-            findings.push(
-                Finding::error(&DISPUTED_TABLE, format!("table `{table}` is also created in {other_file}")).help(format!(
-                    "add `owns = [\"{table}\"]` to the `migrate.toml` of the owner, and remove the other definition"
-                )),
-            );
-        }
-    }
-    findings
-}
-
-/// A finding if a table belongs to another service. `verb` is what the statement does to it.
-fn foreign_change(services: &[ServiceHistory<'_>], change: &TableChange, verb: &str, owner: Option<usize>) -> Vec<Finding> {
-    let Some(owner) = owner.filter(|owner| *owner != change.service) else { return Vec::new() };
-    let owner = services[owner].name;
-    let message = format!(
-        "service `{}` {verb} table `{}`, which belongs to service `{owner}`",
-        services[change.service].name, change.table
-    );
-    let finding =
-        Finding::error(&FOREIGN_TABLE, message).help(format!("move the change to the migrations of service `{owner}`")).help(
-            "or, if the change is intended, suppress this finding: add `-- migrate: allow foreign-table: reason` above the statement",
-        );
-    vec![finding]
-}
-
-fn title<'a>(services: &[ServiceHistory<'a>], change: &TableChange) -> &'a str {
-    services[change.service].history[change.migration].title()
-}
-
-/// Names of the columns that differ in existence, type or `NOT NULL`, in backticks; none if the columns of one are unknown.
-fn differing_columns(columns: &[Column], other_columns: &[Column]) -> Vec<String> {
-    if columns.is_empty() || other_columns.is_empty() {
-        return Vec::new();
-    }
-    let is_in = |column: &Column, others: &[Column]| {
-        others.iter().any(|other| {
-            other.name.eq_ignore_ascii_case(&column.name) && other.ty == column.ty && other.not_null == column.not_null
-        })
-    };
-    let differing = columns.iter().filter(|column| !is_in(column, other_columns));
-    let differing = differing.chain(other_columns.iter().filter(|column| !is_in(column, columns)));
-    let mut names: Vec<String> = Vec::new();
-    for column in differing {
-        let name = format!("`{}`", column.name);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
-/// What each service does to tables, in the order of its migrations.
-fn table_changes(services: &[ServiceHistory<'_>], dialect: Dialect) -> Vec<TableChange> {
-    let mut changes = Vec::new();
-    for (index, service) in services.iter().enumerate() {
-        let mut simulation = Simulation::new(dialect);
-        for (migration, file) in service.history.iter().enumerate() {
-            simulation.begin_file(file.up.text.len());
-            for (statement, text) in file.up.statements.iter().enumerate() {
-                let sql = text.sql(&file.up.text);
-                let syntax = reader::read(sql, dialect);
-                // Rules report a second definition in the same service.
-                let is_repeated = |table: &ObjectName, kind: &TableChangeKind| {
-                    matches!(kind, TableChangeKind::Creates(_)) && simulation.schema.relation(table).is_some()
-                };
-                let new = changes_of(&simulation, &syntax, sql).into_iter();
-                let new = new.filter(|(table, kind)| !is_repeated(table, kind));
-                changes.extend(new.map(|(table, kind)| TableChange { service: index, migration, statement, table, kind }));
-                simulation.apply(&syntax, HistoryPoint { migration, transaction: statement });
-            }
-        }
-    }
-    changes
-}
-
-/// The tables that a statement changes, each with the kind of change.
-fn changes_of(simulation: &Simulation, syntax: &Syntax, sql: &str) -> Vec<(ObjectName, TableChangeKind)> {
-    let resolve = |name: &Name| simulation.schema.resolve(name);
-    let changes = |table: &Name, verb: &'static str| vec![(resolve(table), TableChangeKind::Changes(verb))];
-    match syntax {
-        Syntax::CreateTable(table) if !table.temporary => {
-            table.name.iter().map(|name| (resolve(name), TableChangeKind::Creates(table.columns.clone()))).collect()
-        }
-        Syntax::AlterTable(alter) => {
-            let table = resolve(&alter.table);
-            let kind = kind_of_alter(simulation, alter, &table, sql);
-            vec![(table, kind)]
-        }
-        Syntax::RenameTables(renames) => {
-            renames.iter().map(|(from, to)| (resolve(from), TableChangeKind::Renames(resolve(to)))).collect()
-        }
-        Syntax::Drop(drop) if drop.kind == ObjectKind::Table && !drop.temporary => {
-            drop.names.iter().map(|name| (resolve(name), TableChangeKind::Drops)).collect()
-        }
-        Syntax::CreateIndex(index) => changes(&index.table, "indexes"),
-        Syntax::Truncate { tables, .. } => tables.iter().flat_map(|table| changes(table, "truncates")).collect(),
-        Syntax::CreateTrigger { table: Some(table), .. } => changes(table, "adds a trigger to"),
-        Syntax::RenameTrigger { table, .. } => changes(table, "renames a trigger of"),
-        Syntax::Policy { table: Some(table) } => changes(table, "changes a policy of"),
-        Syntax::Comment { table: Some(table) } if mentions_deprecation(sql) => {
-            vec![(resolve(table), TableChangeKind::Deprecates)]
-        }
-        _ => Vec::new(),
-    }
-}
-
-fn kind_of_alter(simulation: &Simulation, alter: &AlterTable, table: &ObjectName, sql: &str) -> TableChangeKind {
-    let new_name = alter.actions.iter().find_map(|action| match &action.kind {
-        ActionKind::Rename(to) => Some(simulation.schema.in_same_schema(table, &to.name)),
-        _ => None,
-    });
-    let has_only = |kind: ActionKind| alter.actions.iter().all(|action| action.kind == kind);
-    let disables_triggers = has_only(ActionKind::Trigger) && sql.to_ascii_uppercase().contains("DISABLE");
-    let is_deprecated = has_only(ActionKind::Description) && mentions_deprecation(sql);
-    match new_name {
-        Some(new_name) => TableChangeKind::Renames(new_name),
-        None if disables_triggers || is_deprecated => TableChangeKind::Deprecates,
-        None => TableChangeKind::Changes("alters"),
-    }
-}
-
-fn mentions_deprecation(sql: &str) -> bool {
-    sql.to_ascii_lowercase().contains("deprecated")
+    findings::of_walk(&walk::walk(services, dialect), services, dialect, is_checked)
 }
 
 #[cfg(test)]
@@ -443,7 +213,13 @@ mod tests {
         let all: Vec<ServiceHistory<'_>> = services
             .iter()
             .enumerate()
-            .map(|(index, (name, ..))| ServiceHistory { name, history: &histories[index], owns: &owns[index], levels: &levels })
+            .map(|(index, (name, ..))| ServiceHistory {
+                name,
+                history: &histories[index],
+                owns: &owns[index],
+                session: &[],
+                levels: &levels,
+            })
             .collect();
         let ownership = |table: TableOwnership| {
             let defined: Vec<String> =
@@ -498,6 +274,154 @@ mod tests {
             ownership_and_findings(&[("a", &["CREATE TABLE t (id int);"], &[]), ("b", &["ALTER TABLE t ADD x int;"], &["t"])]);
         assert_eq!(matrix, ["t b a:001_x.up.sql active"]);
         assert_eq!(findings, [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_name_can_have_two_lives() {
+        let platform = [
+            "CREATE TABLE users (id int); CREATE TABLE likes (id int);",
+            "-- migrate: deprecates likes: use the table of social\nSELECT 1;",
+            "DROP TABLE likes;",
+        ];
+        let social = "-- migrate: requires platform:003\nCREATE TABLE IF NOT EXISTS likes (id bigint, post bigint);";
+        let (matrix, findings) =
+            ownership_and_findings(&[("social", &[social, "ALTER TABLE likes ADD x int;"], &[]), ("platform", &platform, &[])]);
+        assert_eq!(
+            matrix,
+            [
+                "likes platform platform:001_x.up.sql dropped",
+                "likes social social:001_x.up.sql active",
+                "users platform platform:001_x.up.sql active",
+            ]
+        );
+        assert_eq!(findings, [] as [String; 0]);
+        // Without the requirement, the new table is not created.
+        let (_, findings) = ownership_and_findings(&[("platform", &platform[..2], &[]), ("social", &[&social[34..]], &[])]);
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert!(findings[1].contains("conflicting-definition"), "{findings:?}");
+    }
+
+    #[test]
+    fn an_object_is_handed_over() {
+        let platform = ["CREATE TABLE likes (id int);", "-- migrate: hands-over likes to social\nSELECT 1;"];
+        let social = ["-- migrate: requires platform:002\nALTER TABLE likes ADD x int;"];
+        let (matrix, findings) = ownership_and_findings(&[("platform", &platform, &[]), ("social", &social, &[])]);
+        assert_eq!((matrix, findings), (vec!["likes social platform:001_x.up.sql active".to_owned()], Vec::new()));
+        let later = [platform[0], platform[1], "DROP TABLE likes;"];
+        let (_, findings) = ownership_and_findings(&[("platform", &later, &[]), ("social", &social, &[])]);
+        assert_eq!(
+            findings,
+            ["platform: foreign-table: service `platform` drops table `likes`, which belongs to service `social`"]
+        );
+        for (directive, message) in [
+            ("hands-over like to social", "there is no table or other object `like` after this migration"),
+            (
+                "hands-over likes to socail",
+                "there is no service `socail` that shares the database, to which `likes` could be handed over",
+            ),
+            ("deprecates lykes", "there is no table or other object `lykes` after this migration"),
+        ] {
+            let text = format!("-- migrate: {directive}\nSELECT 1;");
+            let (_, findings) = ownership_and_findings(&[("platform", &[platform[0], &text], &[]), ("social", &[], &[])]);
+            assert_eq!(findings, [format!("platform: unknown-owned-object: {message}")]);
+        }
+    }
+
+    #[test]
+    fn objects_of_other_services_count() {
+        let users = "CREATE TABLE users (id bigint PRIMARY KEY, name text, old int); CREATE VIEW names AS SELECT name FROM users; \
+            CREATE TYPE mood AS ENUM ('a'); CREATE SEQUENCE numbers; CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; \
+            CREATE INDEX by_name ON users (name);";
+        for (sql, message) in [
+            ("DROP VIEW names;", "foreign-object: service `chat` drops view `names`, which belongs to service `users`"),
+            (
+                "ALTER TYPE mood ADD VALUE 'b';",
+                "foreign-object: service `chat` alters type `mood`, which belongs to service `users`",
+            ),
+            (
+                "DROP SEQUENCE numbers;",
+                "foreign-object: service `chat` drops sequence `numbers`, which belongs to service `users`",
+            ),
+            (
+                "CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2';",
+                "conflicting-definition: function `f` is also created in `001_x.up.sql` of service `users`, with a different definition",
+            ),
+            ("DROP FUNCTION f();", "foreign-object: service `chat` drops function `f`, which belongs to service `users`"),
+            (
+                "DROP INDEX by_name;",
+                "foreign-table: service `chat` drops an index of table `users`, which belongs to service `users`",
+            ),
+            (
+                "DO $$ BEGIN DROP TABLE users; END $$;",
+                "foreign-table: service `chat` drops table `users`, which belongs to service `users`",
+            ),
+            (
+                "DROP SCHEMA public CASCADE;",
+                "foreign-table: service `chat` drops table `users`, which belongs to service `users`",
+            ),
+        ] {
+            let (_, findings) = ownership_and_findings(&[("users", &[users], &[]), ("chat", &[sql], &[])]);
+            assert!(findings.contains(&format!("chat: {message}")), "{sql}: {findings:?}");
+        }
+        // The session ends with the file.
+        let chat = ["SET search_path = app; CREATE TABLE users (id int);", "TRUNCATE users;"];
+        let (_, findings) = ownership_and_findings(&[("users", &[users], &[]), ("chat", &chat, &[])]);
+        assert_eq!(findings, ["chat: foreign-table: service `chat` truncates table `users`, which belongs to service `users`"]);
+        // The same function in several services is no conflict.
+        let function = "CREATE OR REPLACE FUNCTION touch() RETURNS int LANGUAGE sql AS 'SELECT 1';";
+        let (_, findings) = ownership_and_findings(&[("a", &[function], &[]), ("b", &[function, "DROP FUNCTION touch();"], &[])]);
+        assert_eq!(findings, [] as [String; 0]);
+    }
+
+    #[test]
+    fn what_objects_of_other_services_depend_on() {
+        let chat = [
+            "-- migrate: requires users:001\nCREATE VIEW v AS SELECT name FROM users; CREATE TABLE rooms (owner bigint REFERENCES users (id));",
+        ];
+        let users = "CREATE TABLE users (id bigint PRIMARY KEY, name text, old int);";
+        let depends = |what: &str, on: &str| {
+            format!("users: foreign-object: service `users` {what}, on which {on} of service `chat` depends")
+        };
+        for (sql, expected) in [
+            ("ALTER TABLE users DROP COLUMN old;", vec![]),
+            ("ALTER TABLE users DROP COLUMN name;", vec![depends("drops column `users.name`", "view `v`")]),
+            (
+                "ALTER TABLE users ALTER COLUMN name TYPE varchar(9);",
+                vec![depends("changes the type of column `users.name`", "view `v`")],
+            ),
+            (
+                "DROP TABLE users CASCADE;",
+                vec![depends("drops table `users`", "view `v`"), depends("drops table `users`", "table `rooms`")],
+            ),
+        ] {
+            let text = format!("-- migrate: requires chat:001\n{sql}");
+            let (_, findings) = ownership_and_findings(&[("users", &[users, &text], &[]), ("chat", &chat, &[])]);
+            assert_eq!(findings, expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn unknown_names_in_owns() {
+        let (_, findings) = ownership_and_findings(&[
+            ("a", &["CREATE TABLE users (id int); CREATE TABLE app.posts (id int);"], &["usres", "app.posts"]),
+            ("b", &["ALTER TABLE outside ADD x int;"], &["outside"]),
+        ]);
+        assert_eq!(findings, ["a: unknown-owned-object: no migration creates or changes `usres`, which `owns` lists"]);
+    }
+
+    #[test]
+    fn a_deprecation_ends() {
+        let status = |texts: &[&str]| ownership_and_findings(&[("a", texts, &[])]).0.remove(0);
+        let create = "CREATE TABLE t (id int);";
+        for (texts, expected) in [
+            (vec![create, "COMMENT ON COLUMN t.id IS 'deprecated'"], "active"),
+            (vec![create, "ALTER TABLE t DISABLE TRIGGER ALL"], "deprecated"),
+            (vec![create, "ALTER TABLE t DISABLE TRIGGER ALL", "ALTER TABLE t ENABLE TRIGGER ALL"], "active"),
+            (vec![create, "COMMENT ON TABLE t IS 'DEPRECATED'", "COMMENT ON TABLE t IS 'in use'"], "active"),
+            (vec![create, "-- migrate: deprecates t\nSELECT 1"], "deprecated"),
+        ] {
+            assert!(status(&texts).ends_with(expected), "{texts:?}");
+        }
     }
 
     #[test]

@@ -339,6 +339,11 @@ impl Schema {
         self.is_case_sensitive()
     }
 
+    /// Can several functions have one name, with other parameters?
+    pub fn overloads_routines(&self) -> bool {
+        self.dialect == Dialect::Postgres
+    }
+
     /// Does `CASCADE` drop dependent objects? MySQL accepts the word and ignores it.
     pub fn can_cascade(&self) -> bool {
         self.dialect == Dialect::Postgres

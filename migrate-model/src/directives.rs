@@ -98,8 +98,20 @@ pub struct Directives {
     pub author: Option<String>,
 }
 
-const KEYS: [&str; 10] =
-    ["no-transaction", "phase", "requires", "gate", "timeout", "lock-timeout", "allow", "irreversible", "code", "batch"];
+const KEYS: [&str; 12] = [
+    "no-transaction",
+    "phase",
+    "requires",
+    "gate",
+    "timeout",
+    "lock-timeout",
+    "allow",
+    "irreversible",
+    "deprecates",
+    "hands-over",
+    "code",
+    "batch",
+];
 
 /// Keys that are reserved: a file with one of them is rejected.
 const UNSUPPORTED: [&str; 2] = ["code", "batch"];
@@ -109,7 +121,7 @@ pub static BAD_DIRECTIVE: Code = Code::new(
     "bad-directive",
     "A directive, `-- migrate: key value`, has an unknown key or an invalid value. This is an error, because the directive would otherwise be ignored silently.\n\nKnown keys: `no-transaction`, `phase expand|migrate|contract`, \
      `requires 012, billing:003`, `gate SELECT ...`, `timeout 30m`, `lock-timeout 3s`, `allow RULE: reason`, \
-     `irreversible: reason`. `billing:003` is version 003 of the service `billing`. All keys except `allow` must appear before the first statement.",
+     `irreversible: reason`, `deprecates TABLE: reason`, `hands-over TABLE to SERVICE`. `billing:003` is version 003 of the service `billing`. All keys except `allow` must appear before the first statement.",
 );
 
 /// A directive after the first statement.
@@ -250,6 +262,56 @@ fn parse_allow(comment: &str, start: usize) -> Vec<Allow> {
     rules.split(',').map(allow).collect()
 }
 
+/// What a file says about who owns its objects, beside its statements.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ownership {
+    /// `deprecates likes, comments: reason`: the objects are no longer to be used.
+    Deprecates { names: Vec<String>, reason: Option<String> },
+    /// `hands-over likes to social`: from now on, the objects belong to another service.
+    HandsOver { names: Vec<String>, to: String },
+}
+
+/// What the directives of a file say about who owns its objects, each with the range of the comment. [`read`] reports invalid ones.
+pub fn ownerships(text: &str, dialect: Dialect) -> Vec<(Ownership, Range<usize>)> {
+    let is_in_header = |token: &Token| matches!(token.kind, Kind::Space | Kind::Comment);
+    let comments = Tokens::new(text, dialect).take_while(is_in_header).filter(|token| token.kind == Kind::Comment);
+    let parse = |token: Token| {
+        let comment = token.text(text).trim_end();
+        let body = comment.strip_prefix("--")?.trim_start();
+        let directive = body.get(..8).filter(|start| start.eq_ignore_ascii_case("migrate:")).map(|_| body[8..].trim())?;
+        let (key, value) = key_and_value(directive);
+        let ownership = ["deprecates", "hands-over"].contains(&key).then(|| ownership(key, value).ok()).flatten()?;
+        Some((ownership, token.start..token.start + comment.len()))
+    };
+    comments.filter_map(parse).collect()
+}
+
+fn key_and_value(directive: &str) -> (&str, &str) {
+    let end = directive.find([' ', '\t', ':']).unwrap_or(directive.len());
+    let (key, value) = directive.split_at(end);
+    (key, value.trim_start_matches([':', ' ', '\t']).trim())
+}
+
+fn ownership(key: &str, value: &str) -> Result<Ownership, Problem> {
+    let problem = |missing: &str| {
+        let help = "write, for example, `deprecates likes, comments: social has its own` or `hands-over likes to social`";
+        Problem::new(format!("`{key} {value}` does not name {missing}"), help)
+    };
+    let deprecates = key == "deprecates";
+    let parts = if deprecates { value.split_once(':') } else { value.rsplit_once(" to ") };
+    let (tables, rest) = parts.unwrap_or((value, ""));
+    let rest = Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty());
+    let names: Vec<String> = tables.split(',').map(|name| name.trim().replace(['"', '`'], "")).collect();
+    if names.iter().any(|name| name.is_empty() || name.contains(char::is_whitespace)) {
+        return Err(problem("tables, separated by commas"));
+    }
+    match rest {
+        reason if deprecates => Ok(Ownership::Deprecates { names, reason }),
+        Some(to) if !to.contains(char::is_whitespace) => Ok(Ownership::HandsOver { names, to }),
+        _ => Err(problem("a service")),
+    }
+}
+
 struct DirectiveParser<'a> {
     text: &'a str,
     source: &'a SourceText<'a>,
@@ -307,9 +369,7 @@ impl DirectiveParser<'_> {
     }
 
     fn directive(&mut self, token: Token, directive: &str, in_header: bool) {
-        let end = directive.find([' ', '\t', ':']).unwrap_or(directive.len());
-        let (key, value) = directive.split_at(end);
-        let value = value.trim_start_matches([':', ' ', '\t']).trim();
+        let (key, value) = key_and_value(directive);
         if !KEYS.contains(&key) {
             let help = match nearest(key, KEYS) {
                 Some(known) => format!("write `{known}`"),
@@ -366,6 +426,7 @@ impl DirectiveParser<'_> {
             "irreversible" => {
                 directives.irreversible = Some(required(value, "write the reason: `irreversible: the old values are deleted`")?)
             }
+            "deprecates" | "hands-over" => drop(ownership(key, value)?),
             "allow" => {
                 let reason = value.split_once(':').map_or("", |(_, reason)| reason.trim());
                 if reason.is_empty() {

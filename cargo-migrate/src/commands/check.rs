@@ -7,9 +7,10 @@ use crate::known_services::{self, KnownWorkspace};
 use crate::loaded_project;
 use crate::packages;
 use crate::relative_paths::relative_to_cwd;
+use crate::shared_database::{self, Member};
 use clap::Args;
 use migrate_cli::Exit;
-use migrate_cli::words::{count_migrations, count_of};
+use migrate_cli::words::{self, count_migrations, count_of};
 use migrate_cli::{CommandError, views};
 use migrate_lint::folder_lint;
 use migrate_model::files::check::{self, CheckOptions};
@@ -30,6 +31,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let options = CheckOptions { require_locked: arguments.locked };
     let (mut services, mut all) = (Vec::new(), Vec::new());
+    let (mut members, mut checked) = (Vec::new(), Vec::new());
     let projects = packages::projects(context)?;
     let known = known_services::of(context, &projects)?;
     for project in projects {
@@ -48,10 +50,16 @@ pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, Command
         let mut findings = check::check(&folder, &project.settings, options);
         findings.extend(folder_lint::for_build(&folder, &project.settings));
         findings.extend(known.iter().flat_map(|known| known.problems(&folder.set)));
-        let findings: Vec<Finding> = findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect();
+        checked.push(findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect::<Vec<Finding>>());
+        let drafts = folder_lint::drafts(&folder);
+        members.push((Member::new(project, folder), drafts));
+    }
+    for (compared, mut findings) in shared_database::compare(context, members).into_iter().zip(checked) {
+        findings.extend(compared.findings);
+        let (project, count) = (&compared.member.project, compared.member.folder.set.len());
         print(&findings, context);
-        summarize(&project, folder.set.len(), &findings, context);
-        services.push(document(&project, Some(folder.set.len()), &findings));
+        summarize(project, count, &findings, &compared.neighbors, context);
+        services.push(document(project, Some(count), &findings));
         all.extend(findings);
     }
     let cycle = known.as_ref().and_then(KnownWorkspace::cycle);
@@ -74,7 +82,7 @@ fn print(findings: &[Finding], context: &Context<'_>) {
     }
 }
 
-fn summarize(project: &Project, count: usize, findings: &[Finding], context: &Context<'_>) {
+fn summarize(project: &Project, count: usize, findings: &[Finding], neighbors: &[String], context: &Context<'_>) {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let warnings = findings.iter().filter(|finding| finding.level == Level::Warning).count();
     let problems = match (errors, warnings) {
@@ -88,6 +96,9 @@ fn summarize(project: &Project, count: usize, findings: &[Finding], context: &Co
         context.output.status("Checked", &summary);
     } else {
         context.output.message(summary);
+    }
+    if let Some(neighbors) = words::neighbors(neighbors) {
+        context.output.message(format!("             {neighbors}"));
     }
 }
 

@@ -23,7 +23,6 @@ use migrate_cli::{CommandError, views, words};
 use migrate_lint::fix::{self, Fix};
 use migrate_lint::folder_lint;
 use migrate_lint::lint::{self, LintScope};
-use migrate_lint::owners::{self, ServiceFinding};
 use migrate_model::files::folder::{FileList, Folder};
 use migrate_model::files::lock_file::LockFile;
 use migrate_model::files::project::Project;
@@ -67,6 +66,8 @@ struct Linted {
     findings: Vec<Finding>,
     statements: usize,
     rewrites: Vec<Fix>,
+    /// The other services whose tables are known.
+    neighbors: Vec<String>,
 }
 
 /// Runs the command.
@@ -130,7 +131,8 @@ async fn lint_project(arguments: &Arguments, context: &Context<'_>, project: Pro
     let rewrites = if arguments.fix { fix::fixes(folder.set.migrations(), &options) } else { Vec::new() };
     findings.extend(lint::lint(folder.set.migrations(), &options));
     let findings = findings.into_iter().map(|finding| relative_to_cwd(&project, finding)).collect();
-    Ok(Linted { member: Member::new(project, folder), scope: options.scope, scope_text, findings, statements, rewrites })
+    let member = Member::new(project, folder);
+    Ok(Linted { member, scope: options.scope, scope_text, findings, statements, rewrites, neighbors: Vec::new() })
 }
 
 /// Rewrites drafts. Each change is shown first and needs confirmation.
@@ -247,40 +249,19 @@ fn difference(file: &str, before: &str, after: &str) -> String {
     diff.unified_diff().context_radius(3).header(from, file).to_string().trim_end().to_owned()
 }
 
-/// Adds the findings about services of one database that change each other's tables.
+/// Adds the findings about services of one database that change each other's objects.
 fn over_all(context: &Context<'_>, linted: Vec<Linted>) -> Vec<Linted> {
-    if linted.len() < 2 {
-        return linted;
+    let (mut members, mut results) = (Vec::new(), Vec::new());
+    for Linted { member, scope, scope_text, findings, statements, rewrites, .. } in linted {
+        members.push((member, scope.clone()));
+        results.push((scope, scope_text, findings, statements, rewrites));
     }
-    let mut results = Vec::new();
-    let mut members = Vec::new();
-    for Linted { member, scope, scope_text, findings, statements, .. } in linted {
-        results.push((member.project.service.clone(), scope, scope_text, findings, statements));
-        members.push(member);
-    }
-    let mut combined = Vec::new();
-    for database in shared_database::group_by_database(context, members) {
-        let service_name = |service: usize| &database.members[service].project.service;
-        let scope = |service: usize| results.iter().find(|(name, ..)| name == service_name(service)).map(|(_, scope, ..)| scope);
-        let is_linted = |service: usize, migration: usize| match scope(service) {
-            Some(LintScope::Only(positions)) => positions.contains(&migration),
-            _ => true,
-        };
-        let shared_findings = owners::findings(&database.services(), database.dialect, is_linted);
-        let shared_findings: Vec<(String, Finding)> = shared_findings
-            .into_iter()
-            .map(|ServiceFinding { service, finding }| {
-                (service_name(service).clone(), relative_to_cwd(&database.members[service].project, finding))
-            })
-            .collect();
-        for member in database.members {
-            let Some(at) = results.iter().position(|(name, ..)| *name == member.project.service) else { continue };
-            let (name, scope, scope_text, mut findings, statements) = results.swap_remove(at);
-            findings.extend(shared_findings.iter().filter(|(service, _)| *service == name).map(|(_, finding)| finding.clone()));
-            combined.push(Linted { member, scope, scope_text, findings, statements, rewrites: Vec::new() });
-        }
-    }
-    combined
+    let compared = shared_database::compare(context, members).into_iter().zip(results);
+    let combined = compared.map(|(compared, (scope, scope_text, mut findings, statements, rewrites))| {
+        findings.extend(compared.findings);
+        Linted { member: compared.member, scope, scope_text, findings, statements, rewrites, neighbors: compared.neighbors }
+    });
+    combined.collect()
 }
 
 /// The migrations to lint, and which these are, as text. Those that are deployed nowhere are put into `undeployed` if they are fewer.
@@ -391,6 +372,9 @@ fn print_findings(linted: &Linted, follows_another: bool, context: &Context<'_>)
         format!("{}, {}{of_level_note}", count_of(errors, "error"), count_of(warnings, "warning"))
     };
     context.output.status("Linted", &format!("`{}`: {}, {counts}", linted.member.project.service, linted.scope_text));
+    if let Some(neighbors) = words::neighbors(&linted.neighbors) {
+        context.output.message(format!("             {neighbors}"));
+    }
     if errors + warnings > 0 {
         context.output.message(
             "             `cargo migrate explain RULE` explains a rule; to suppress a finding, add above the statement:",
@@ -404,6 +388,7 @@ fn linted_json(linted: &Linted) -> serde_json::Value {
         "service": linted.member.project.service,
         "migrations": linted.member.folder.set.len(),
         "statements": linted.statements,
+        "same_database": linted.neighbors,
         "findings": linted.findings.iter().map(views::finding).collect::<Vec<_>>(),
     })
 }

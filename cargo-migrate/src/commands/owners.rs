@@ -1,16 +1,20 @@
 //! `owners`: shows which service owns each table.
 
 use crate::command::Context;
-use crate::shared_database;
+use crate::shared_database::{self, Member};
 use clap::Args;
 use migrate_cli::CommandError;
 use migrate_cli::Exit;
 use migrate_cli::output::Cell;
-use migrate_lint::owners::{self, TableOwnership, TableStatus};
+use migrate_lint::owners::{self, TableDefinition, TableOwnership, TableStatus};
 use migrate_model::visible;
 use serde_json::json;
+use std::collections::BTreeSet;
 
-/// Show which service owns each table: the service that lists the table under `owns` in `migrate.toml`, else the service whose migrations create the table
+/// Show which service owns each table: the service that lists the table under `owns` in `migrate.toml` or to which it was handed over, else the service whose migrations create the table
+///
+/// The migrations of all services of the workspace that share the database are read in the order in which they run. A table that is
+/// created again after it was dropped has a row of its own.
 #[derive(Debug, Args)]
 pub struct Arguments {
     /// Print the output as a Markdown table
@@ -21,52 +25,96 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut tables = Vec::new();
+    let mut databases = Vec::new();
     for database in shared_database::of(context)? {
-        tables.extend(owners::matrix(&database.services(), database.dialect));
+        let names = |is_wanted: fn(&Member) -> bool| -> Vec<String> {
+            let members = database.members.iter().filter(|member| is_wanted(member));
+            members.map(|member| member.project.service.clone()).collect()
+        };
+        let selected = names(Member::is_selected);
+        let is_of_selected = |table: &TableOwnership| {
+            let services = table.defined_in.iter().map(|definition| &definition.service).chain(&table.owner);
+            services.into_iter().any(|service| selected.contains(service))
+        };
+        let mut all = owners::matrix(&database.services(), database.dialect);
+        // Also the tables that had the name before.
+        let wanted: BTreeSet<String> =
+            all.iter().filter(|table| is_of_selected(table)).map(|table| table.table.clone()).collect();
+        all.retain(|table| wanted.contains(&table.table));
+        tables.append(&mut all);
+        databases.push(names(|_| true));
     }
-    let defined = |table: &TableOwnership| {
-        table.defined_in.iter().map(|definition| format!("{}: {}", definition.service, definition.file)).collect::<Vec<_>>()
-    };
-    let owner = |table: &TableOwnership| table.owner.clone().unwrap_or_else(|| "in dispute".to_owned());
     if context.output.is_json() {
-        let rows = tables.iter().map(|table| {
-            let defined: Vec<_> = table
-                .defined_in
-                .iter()
-                .map(|definition| json!({ "service": definition.service, "file": definition.file }))
-                .collect();
-            json!({ "table": table.table, "owner": table.owner, "defined_in": defined, "status": table.status.name() })
-        });
-        context.output.json(&json!({ "tables": rows.collect::<Vec<_>>() }));
-    } else if arguments.markdown {
+        let rows: Vec<_> = tables.iter().map(table_json).collect();
+        context.output.json(&json!({ "databases": databases, "tables": rows }));
+        return Ok(Exit::Done);
+    }
+    if arguments.markdown {
         context.output.data("| Table | Owner | Defined in | Status |");
         context.output.data("|---|---|---|---|");
         for table in &tables {
-            let places: Vec<String> = defined(table).iter().map(|place| markdown(place)).collect();
+            let lines = |lines: &[String]| lines.iter().map(|line| markdown(line)).collect::<Vec<_>>().join("<br>");
             context.output.data(format!(
                 "| {} | {} | {} | {} |",
                 markdown_name(&table.table),
-                markdown(&owner(table)),
-                places.join("<br>"),
-                table.status.name()
+                markdown(owner(table)),
+                lines(&defined(table)),
+                lines(&status(table))
             ));
         }
     } else {
         let rows = tables.iter().map(|table| {
-            let status = match table.status {
-                TableStatus::Active => Cell::good(table.status.name()),
-                TableStatus::Deprecated => Cell::pending(table.status.name()),
-                TableStatus::Dropped => Cell::plain(table.status.name()),
+            let lines = status(table);
+            let (first, rest) = lines.split_first().map_or(("", [].as_slice()), |(first, rest)| (first.as_str(), rest));
+            let cell = match table.status {
+                TableStatus::Active => Cell::good(first),
+                TableStatus::Deprecated => Cell::pending(first),
+                TableStatus::Dropped => Cell::plain(first),
             };
-            let owner = match table.owner {
-                Some(_) => Cell::plain(owner(table)),
-                None => Cell::bad(owner(table)),
-            };
+            let status = cell.with_lines(rest);
+            let owner = if table.owner.is_some() { Cell::plain(owner(table)) } else { Cell::bad(owner(table)) };
             vec![Cell::plain(table.table.clone()), owner, Cell::lines(&defined(table)), status]
         });
         context.output.table(&["table", "owner", "defined in", "status"], rows.collect());
     }
+    for services in databases.iter().filter(|services| services.len() > 1) {
+        context.output.message(format!("these services share a database: {}", services.join(", ")));
+    }
     Ok(Exit::Done)
+}
+
+fn owner(table: &TableOwnership) -> &str {
+    table.owner.as_deref().unwrap_or("in dispute")
+}
+
+fn place(definition: &TableDefinition) -> String {
+    format!("{}: {}", definition.service, definition.file)
+}
+
+fn defined(table: &TableOwnership) -> Vec<String> {
+    table.defined_in.iter().map(place).collect()
+}
+
+/// The status, with the migrations that have led to it.
+fn status(table: &TableOwnership) -> Vec<String> {
+    let by = |at: &TableDefinition| format!("by {}", place(at));
+    let dropped = table.dropped_in.as_ref().map(|at| format!("dropped {}", by(at)));
+    let deprecated = table.deprecated_in.as_ref().map(|at| format!("deprecated {}", by(at)));
+    let active = (table.status == TableStatus::Active).then(|| table.status.name().to_owned());
+    [active, dropped, deprecated, table.reason.clone()].into_iter().flatten().collect()
+}
+
+fn table_json(table: &TableOwnership) -> serde_json::Value {
+    let place = |definition: &TableDefinition| json!({ "service": definition.service, "file": definition.file });
+    json!({
+        "table": table.table,
+        "owner": table.owner,
+        "defined_in": table.defined_in.iter().map(place).collect::<Vec<_>>(),
+        "status": table.status.name(),
+        "deprecated_in": table.deprecated_in.as_ref().map(place),
+        "reason": table.reason,
+        "dropped_in": table.dropped_in.as_ref().map(place),
+    })
 }
 
 /// A cell of a Markdown table: what Markdown or HTML would obey is written as its code.
