@@ -61,7 +61,7 @@ pub static SHARED_DATABASE: Code = Code::new(
 /// A script drops the schema or the database of its history.
 pub static DROPS_HISTORY: Code = Code::new(
     "drops-history",
-    "A migration drops or renames the schema (MySQL: drops the database) that contains the history of the migrations. After that, the migration could not be recorded, and on MySQL the database would be lost without a way to continue. The run was aborted before anything ran. Drop the objects in the schema instead of the schema, store the history in another schema (`schema` under `[history]` in `migrate.toml`), or, to drop the database, create it again and apply all migrations, run `cargo migrate db reset`.",
+    "A migration drops or renames the schema (MySQL: drops the database) that contains the history of the migrations; or it creates, drops, renames or writes a table of the history, as a dump of a whole database does. After that, the migration could not be recorded, and on MySQL the database would be lost without a way to continue. The run was aborted before anything ran. Drop the objects in the schema instead of the schema, store the history in another schema (`schema` under `[history]` in `migrate.toml`), or, to drop the database, create it again and apply all migrations, run `cargo migrate db reset`.",
 );
 
 /// A connection that the application has lent is in a transaction.

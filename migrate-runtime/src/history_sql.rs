@@ -251,6 +251,12 @@ impl HistorySql {
         self.stated_schema.as_deref()
     }
 
+    /// The names of all tables, with that of the leases, without their schema.
+    pub fn all_table_names(&self) -> [&str; 4] {
+        let tables = &self.tables;
+        [&tables.records, &tables.versions, &tables.events, &tables.locks].map(String::as_str)
+    }
+
     /// What differs between databases.
     pub fn dialect(&self) -> &'static HistoryDialect {
         self.dialect

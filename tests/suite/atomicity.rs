@@ -103,6 +103,47 @@ async fn an_invalid_index_is_not_recorded() {
     database.drop().await;
 }
 
+/// A user without `pg_read_all_stats` does not see which index another user is building. That index may be the one that is invalid.
+#[tokio::test]
+async fn an_index_that_another_user_is_building_is_not_dropped() {
+    let database = TestDatabase::new(Kind::Postgres).await;
+    let role = format!("owner_{}", std::process::id());
+    database
+        .execute(&format!(
+            "CREATE ROLE {role} LOGIN; GRANT ALL ON SCHEMA public TO {role}; CREATE TABLE t (a int); CREATE TABLE o (a int); \
+             ALTER TABLE t OWNER TO {role}"
+        ))
+        .await;
+    let mut snapshot = database.connect().await;
+    sqlx::raw_sql("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT * FROM o").execute(&mut snapshot).await.unwrap();
+    let mut administrator = database.connect().await;
+    let build =
+        tokio::spawn(
+            async move { sqlx::raw_sql("CREATE INDEX CONCURRENTLY i ON t (a)").execute(&mut administrator).await.map(drop) },
+        );
+    let oid = "SELECT max(indexrelid)::text FROM pg_index WHERE indrelid = 't'::regclass";
+    let started = "SELECT count(*) FROM pg_stat_progress_create_index WHERE phase = 'waiting for old snapshots'";
+    database.until(started, "1").await;
+    let before = database.value(oid).await;
+    let text = "CREATE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a);\nINSERT INTO t VALUES (1);";
+    let folder = folder(Kind::Postgres, &[("001_a.up.sql", text)]);
+    let url = database.url.replace("postgres@", &format!("{role}@"));
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    let running = binary.command(&["up"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It waits for the other build, as psql does.
+    let waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE INDEX%IF NOT EXISTS%'";
+    database.until(waits, "1").await;
+    sqlx::raw_sql("COMMIT").execute(&mut snapshot).await.unwrap();
+    build.await.unwrap().unwrap();
+    let outcome = Outcome::of(running.wait_with_output().unwrap());
+    assert_eq!(outcome.code, 0, "{}", outcome.stderr);
+    assert_eq!(database.value(oid).await, before, "{}", outcome.stderr);
+    drop(snapshot);
+    database.execute(&format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
+    database.drop_by_force().await;
+}
+
 #[tokio::test]
 async fn what_remains_of_a_table_without_transactions_is_said() {
     for engine in ["MyISAM", "Aria", "MEMORY"] {

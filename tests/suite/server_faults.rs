@@ -290,3 +290,74 @@ async fn clock_jumps() {
     assert_eq!(database.history().await.len(), 3);
     database.drop().await;
 }
+
+/// What an administrator has set for all sessions of a server decides nothing about the history.
+#[tokio::test]
+async fn settings_of_a_mariadb_server_hide_no_migration() {
+    let servers = Servers::start(&["mariadb"]);
+    for (tag, setting) in [
+        ("limit", "SET GLOBAL sql_select_limit = 1"),
+        ("none", "SET GLOBAL sql_select_limit = 0"),
+        ("oracle", "SET GLOBAL sql_mode = 'ORACLE'"),
+        ("ansi", "SET GLOBAL sql_mode = 'ANSI,NO_BACKSLASH_ESCAPES'"),
+    ] {
+        let database = TestDatabase::on(Kind::MariaDb, Some(servers.url("mariadb").to_owned())).await;
+        let folder = folder(Kind::MariaDb, &TWO);
+        folder.write("migrations/003_b.up.sql", "INSERT INTO t VALUES (3);");
+        folder.write("migrations/003_b.down.sql", "DELETE FROM t WHERE id = 3;");
+        let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+        binary.ok(&["up"]);
+        // In one text, the mode is read before it is set.
+        let reset = "SET GLOBAL sql_select_limit = DEFAULT; SET GLOBAL sql_mode = DEFAULT";
+        database.execute(setting).await;
+        folder.write("migrations/004_d.up.sql", "INSERT INTO t VALUES (4);");
+        folder.write("migrations/004_d.down.sql", "DELETE FROM t WHERE id = 4;");
+        let status = binary.run(&["status", "--check"]);
+        assert_eq!((status.code, status.stdout.matches("pending").count()), (3, 1), "{tag}: {}", status.stdout);
+        let pool = sqlx::MySqlPool::connect(&database.url).await.unwrap();
+        let migrator = Migrator::new(folder.set(Kind::MariaDb.dialect()));
+        assert_eq!(migrator.status(&pool).await.unwrap().migrations().iter().filter(|row| row.is_unapplied()).count(), 1);
+        assert_eq!(migrator.run(&pool).await.unwrap().done.len(), 1, "{tag}");
+        assert!(migrator.is_up_to_date(&pool).await.unwrap(), "{tag}");
+        let mut connection = sqlx::MySqlConnection::connect(&database.url).await.unwrap();
+        assert_eq!(migrator.run(&mut connection).await.unwrap().done.len(), 0, "{tag}");
+        assert!(binary.ok(&["up"]).stderr.contains("nothing to do"), "{tag}");
+        binary.ok(&["down", "--yes"]);
+        binary.ok(&["up"]);
+        binary.ok(&["verify"]);
+        database.execute(reset).await;
+        assert_eq!(database.rows("SELECT id FROM t ORDER BY id").await, ["1", "3", "4"], "{tag}");
+        drop(connection);
+        pool.close().await;
+        database.drop().await;
+    }
+}
+
+/// A pooler sends an error in the name of the server while the server is still at work: what becomes of the transaction is not known.
+#[tokio::test]
+async fn an_error_of_the_pooler_says_nothing_about_the_transaction() {
+    let servers = Servers::start(&["postgres", "pgbouncer"]);
+    let database = TestDatabase::on(Kind::Postgres, Some(servers.url("postgres").to_owned())).await;
+    let folder = folder(Kind::Postgres, &TWO);
+    let url = database.through(servers.url("pgbouncer"));
+    let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &url);
+    binary.ok(&["up"]);
+    let (base, _) = url.rsplit_once('/').unwrap();
+    let set_limit = |seconds: u32| {
+        let mut console = std::process::Command::new("psql");
+        console.args([&format!("{base}/pgbouncer"), "-qc", &format!("SET query_timeout = {seconds}")]);
+        assert!(console.status().unwrap().success());
+    };
+    set_limit(2);
+    folder.write("migrations/003_b.up.sql", "CREATE TABLE b (id int);\nSELECT pg_sleep(5);\nINSERT INTO b VALUES (1);");
+    folder.write("migrations/003_b.down.sql", "DROP TABLE b;");
+    let outcome = binary.run(&["up"]);
+    assert!(outcome.stderr.contains("error[connection-lost]"), "{}", outcome.stderr);
+    assert!(!outcome.stderr.contains("no changes"), "{}", outcome.stderr);
+    // The server commits.
+    database.until("SELECT count(*) FROM pg_class WHERE relname = 'b'", "1").await;
+    set_limit(0);
+    binary.ok(&["up"]);
+    assert_eq!(database.history().await, ["001|applied|1", "002|applied|1", "003|applied|3"]);
+    assert_eq!(database.rows("SELECT id FROM b").await, ["1"]);
+}

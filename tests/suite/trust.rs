@@ -362,6 +362,31 @@ async fn a_file_does_not_drop_its_history() {
     }
 }
 
+/// A file that drops or writes the tables of its history, as a dump of a whole database does, is refused before anything runs.
+#[tokio::test]
+async fn a_file_does_not_change_its_history() {
+    for kind in [Kind::Postgres, Kind::MariaDb, Kind::Sqlite] {
+        for text in [
+            "CREATE TABLE b (id int);\nDROP TABLE migration_records;\nCREATE TABLE bb (id int);",
+            "CREATE TABLE b (id int);\nDROP TABLE IF EXISTS migration_events;",
+            "CREATE TABLE b (id int);\nCREATE TABLE migration_records (service text);",
+            "CREATE TABLE b (id int);\nINSERT INTO migration_records (service) VALUES ('x');",
+            "CREATE TABLE b (id int);\nDELETE FROM schema_versions;",
+        ] {
+            let database = TestDatabase::new(kind).await;
+            let folder = folder(kind);
+            let binary = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url);
+            folder.write("migrations/002_b.up.sql", text);
+            let outcome = binary.run(&["up"]);
+            assert_eq!(outcome.code, 1, "{text}: {}", outcome.stderr);
+            let is_refused = outcome.stderr.contains("error[drops-history]") && outcome.stderr.contains("002_b.up.sql:2");
+            assert!(is_refused, "{text}: {}", outcome.stderr);
+            assert_eq!(database.tables().await, [""; 0]);
+            database.drop().await;
+        }
+    }
+}
+
 /// A neighbor may only reference the records: what hangs on the referencing table would run at the commit of a revert.
 #[tokio::test]
 async fn a_foreign_key_to_the_history_prevents_a_run() {

@@ -347,6 +347,14 @@ fn guard_sql(guard: &[String]) -> String {
     guard.iter().map(|statement| format!("{statement};\n")).collect()
 }
 
+/// A query of this crate that returns all rows: before a session is prepared, `sql_select_limit` of the server, of `init_connect` or of
+/// the application would hide some, and so migrations that are applied.
+fn with_all_rows(sql: &str) -> Cow<'_, str> {
+    let last = sql.trim_end().trim_end_matches(';').trim_end();
+    let is_query = last.rsplit(";\n").next().is_some_and(|statement| statement.trim_start().starts_with("SELECT"));
+    if is_query && !last.contains(" LIMIT ") { format!("{last} LIMIT {}", u64::MAX).into() } else { sql.into() }
+}
+
 fn is_missing(error: &BackendError) -> bool {
     // ER_NO_SUCH_TABLE, ER_BAD_DB_ERROR
     matches!(error.code.as_deref(), Some("1146" | "1049"))
@@ -373,6 +381,10 @@ impl Backend for MySql<'_> {
 
     fn history_dialect(&self) -> &'static HistoryDialect {
         &history_dialect::DIALECT
+    }
+
+    async fn query(&mut self, sql: &str) -> Result<Vec<TextRow>, BackendError> {
+        self.query_within(ANSWER_TIMEOUT, &with_all_rows(sql)).await
     }
 
     async fn query_within(&mut self, limit: Duration, sql: &str) -> Result<Vec<TextRow>, BackendError> {

@@ -50,7 +50,7 @@ use migrate_model::session_effect::{self, SessionEffect};
 use migrate_model::token::{Quoting, Tokens};
 use presence::presence_query;
 use session_state::{KeptState, SessionComparison};
-use sqlx::postgres::{PgDatabaseError, PgErrorPosition};
+use sqlx::postgres::{PgDatabaseError, PgErrorPosition, PgSeverity};
 use std::time::{Duration, Instant};
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
@@ -382,7 +382,21 @@ fn script_offset(message: &SqlMessage, error: &BackendError) -> Option<usize> {
 }
 
 /// Converts an error: its kind from the SQLSTATE, and its detail, hint and position.
+/// The error of an open session. After class 08 (connection exception) and after every fatal error, it is gone, and what has become
+/// of its transaction is not known: a pooler sends such errors in the name of the server, which may still be at work.
 fn read_error(error: sqlx::Error) -> BackendError {
+    let mut error = read_connecting_error(error);
+    let source = error.source.as_ref().and_then(|error| error.as_database_error());
+    if let Some(source) = source.and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+        && (source.code().starts_with("08") || matches!(source.severity(), PgSeverity::Fatal | PgSeverity::Panic))
+    {
+        error.kind = BackendErrorKind::ConnectionLost;
+    }
+    error
+}
+
+/// The error of an attempt to connect.
+fn read_connecting_error(error: sqlx::Error) -> BackendError {
     let mut error = BackendError::of(error);
     let mut lengths = [0; 2];
     let source = error.source.as_ref().and_then(|error| error.as_database_error());

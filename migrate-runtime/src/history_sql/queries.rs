@@ -20,11 +20,11 @@ impl HistorySql {
             "SELECT {}, {}, {}, {} FROM {} v CROSS JOIN (SELECT \
              {function}count(CASE WHEN state {equal} 'applied' THEN 1 END) AS applied, \
              coalesce({function}sum(CASE WHEN state {equal} 'applied' THEN {} END), 0) AS checksums, \
-             {function}count(CASE WHEN state {unequal} 'applied' THEN 1 END) AS others FROM {} WHERE {}{}) r WHERE v.{}{}{}",
+             {function}count(CASE WHEN state {unequal} 'applied' THEN 1 END) AS remaining FROM {} WHERE {}{}) r WHERE v.{}{}{}",
             (self.dialect.digest)("v.digest"),
             text("r.applied"),
             text("r.checksums"),
-            text("r.others"),
+            text("r.remaining"),
             self.versions(),
             (self.dialect.leading_digits)("checksum"),
             self.records(),

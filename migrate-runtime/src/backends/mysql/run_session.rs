@@ -52,9 +52,11 @@ const SAVE_ROW_LIMIT: &str =
     "SET @migrate_row_limit = @@SESSION.sql_select_limit, SESSION sql_select_limit = 18446744073709551615";
 
 /// The driver asks for IGNORE_SPACE, which changes how SQL is parsed and is stored in routines and triggers. The character
-/// set of the messages is that of the driver, with the default collation of the server.
+/// set of the messages is that of the driver, with the default collation of the server. A limit of rows, whether of the server, of
+/// `init_connect` or of the account, would hide rows of the history.
 const SETTINGS_OF_SERVER: &str = "SET NAMES utf8mb4, SESSION sql_mode = IF(FIND_IN_SET('IGNORE_SPACE', @@GLOBAL.sql_mode), \
-    @@SESSION.sql_mode, TRIM(BOTH ',' FROM REPLACE(CONCAT(',', @@SESSION.sql_mode, ','), ',IGNORE_SPACE,', ',')))";
+    @@SESSION.sql_mode, TRIM(BOTH ',' FROM REPLACE(CONCAT(',', @@SESSION.sql_mode, ','), ',IGNORE_SPACE,', ','))), \
+    SESSION sql_select_limit = 18446744073709551615";
 
 impl MySql<'_> {
     /// Opens the session of a run, or takes it over, and asks the server what the run depends on.
@@ -178,7 +180,9 @@ impl MySql<'_> {
         let global = read_variables(self.rows("SHOW GLOBAL VARIABLES").await?);
         let mut statements = vec![SETTINGS_OF_SERVER.to_owned(), NO_VALUES.to_owned()];
         self.execute(NO_VALUES).await?;
-        for (name, value) in lent_session::differences(&self.original, &global) {
+        // A limit of the server would hide rows, too.
+        let differences = lent_session::differences(&self.original, &global).into_iter();
+        for (name, value) in differences.filter(|(name, _)| name != "sql_select_limit") {
             let sql = lent_session::set_sql(&name, &value);
             // What this session cannot set, the application cannot have set, except with other privileges: it then stays as
             // the application has set it.
@@ -289,7 +293,8 @@ impl MySql<'_> {
         });
         // The current value of `timestamp` advances. `DEFAULT` undoes a script that has fixed it. The ID that an earlier migration
         // has made is not to be read by the next one.
-        let values = ["SESSION timestamp = DEFAULT", "SESSION last_insert_id = 0"].map(str::to_owned);
+        let row_limit = "SESSION sql_select_limit = 18446744073709551615";
+        let values = ["SESSION timestamp = DEFAULT", "SESSION last_insert_id = 0", row_limit].map(str::to_owned);
         let set = format!("SET {};\n", settings.chain(values).collect::<Vec<_>>().join(", "));
         self.reset.original = match database {
             Some(database) => format!("USE {};\n{set}", history_sql.name(database)),

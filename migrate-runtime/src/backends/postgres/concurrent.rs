@@ -1,7 +1,7 @@
 //! Statements with `CONCURRENTLY` that work in several transactions: what one that was interrupted has left, and how it
 //! continues. The build of an index is in `presence`.
 
-use super::presence::presence_query;
+use super::presence::{HIDDEN_BUILD, presence_query};
 use crate::history_sql::HistorySql;
 use migrate_model::dialect::Dialect;
 use migrate_model::effect::Object;
@@ -83,9 +83,10 @@ fn invalid_rebuilt_sql(scope: &str, equal: &str) -> String {
          WHERE NOT i.indisvalid AND c.relname OPERATOR(pg_catalog.~) '_cc(new|old)[0-9]*$' \
          AND n.nspname OPERATOR(pg_catalog.<>) 'pg_toast' AND {scope} \
          AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p \
-         WHERE p.relid {equal} i.indrelid AND p.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid())",
+         WHERE ({hidden} OR p.relid {equal} i.indrelid) AND p.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid())",
         quoted("n.nspname"),
-        quoted("c.relname")
+        quoted("c.relname"),
+        hidden = HIDDEN_BUILD
     )
 }
 

@@ -15,6 +15,10 @@ pub struct IndexBuild {
     table: String,
 }
 
+/// A condition on `pg_stat_progress_create_index p`: a session of another user is building an index in this database, and which one
+/// it is must not be seen without `pg_read_all_stats`.
+pub const HIDDEN_BUILD: &str = "(p.relid IS NULL AND p.datname OPERATOR(pg_catalog.=) pg_catalog.current_database())";
+
 impl IndexBuild {
     /// Reads a statement; `None` for any other one.
     pub fn of(sql: &str) -> Option<Self> {
@@ -60,7 +64,7 @@ impl IndexBuild {
              JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace WHERE NOT i.indisvalid \
              AND i.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass({}) \
              AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_stat_progress_create_index p \
-             WHERE p.index_relid OPERATOR(pg_catalog.=) i.indexrelid AND p.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid())",
+             WHERE ({HIDDEN_BUILD} OR p.index_relid OPERATOR(pg_catalog.=) i.indexrelid) AND p.pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid())",
             quoted("n.nspname"),
             quoted("c.relname"),
             self.table

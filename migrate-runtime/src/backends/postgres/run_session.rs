@@ -4,7 +4,7 @@ use super::connector::{self, PARAMETER, PgConnector};
 use super::lent_session::{self, LentSession};
 use super::lock::advisory_lock;
 use super::session_state::SessionComparison;
-use super::{Charset, Postgres, SYSTEM, endpoint, pooled_session, read_error, table_list};
+use super::{Charset, Postgres, SYSTEM, endpoint, pooled_session, read_connecting_error, table_list};
 use crate::backend::{Backend, UnitRun};
 use crate::backend_error::BackendError;
 use crate::backends::connect_instead;
@@ -159,7 +159,7 @@ impl Postgres<'_> {
         let options = options.disable_statement_logging();
         let open = move || connector::open(options.clone()).boxed();
         let opened = connect_instead(&mut self.connection, open, connector::is_full).await;
-        let (connection, connector) = opened.map_err(read_error)?;
+        let (connection, connector) = opened.map_err(read_connecting_error)?;
         self.connection.replace(connection).await;
         self.connector = connector;
         Ok(())
