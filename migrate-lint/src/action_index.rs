@@ -73,6 +73,7 @@ fn names(action: &ActionKind) -> Vec<&String> {
         | ActionKind::DropNotNull(name)
         | ActionKind::AddIdentity(name)
         | ActionKind::Generation(name)
+        | ActionKind::SetExpression(name)
         | ActionKind::Validate(name) => vec![name],
         ActionKind::RenameColumn { from, to }
         | ActionKind::RenameConstraint { from, to }

@@ -162,6 +162,8 @@ pub enum Cause {
     TypeUnknown,
     /// A type change that adds or removes a time zone; free only if the time zone of the session is UTC.
     TypeTimeZone,
+    /// The same with an index on the column, which is rebuilt if the time zone is UTC.
+    TypeTimeZoneIndexed,
     /// A rewrite of the table: `SET TABLESPACE`, `SET UNLOGGED`, `CLUSTER`, `VACUUM FULL`.
     Rewrite,
     /// `REFRESH MATERIALIZED VIEW`.

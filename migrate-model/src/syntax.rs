@@ -487,6 +487,8 @@ pub enum ActionKind {
     AddIdentity(String),
     /// `ALTER COLUMN ... DROP EXPRESSION`, `DROP IDENTITY`, `SET GENERATED`.
     Generation(String),
+    /// `ALTER COLUMN ... SET EXPRESSION` of a generated column (PostgreSQL 17 and later).
+    SetExpression(String),
     /// `MODIFY COLUMN` (MySQL), with the complete new definition.
     ModifyColumn(Box<Column>),
     /// `CHANGE COLUMN` (MySQL), with the complete new definition and name.

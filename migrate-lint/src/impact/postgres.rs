@@ -309,6 +309,10 @@ fn impacts_on_table(
             let skips_scan = is_known_not_null(relation, actions, column, context);
             vec![if skips_scan { exclusive(Cause::Catalogue) } else { exclusive(Cause::NotNull).scanning() }]
         }
+        ActionKind::SetExpression(column) => {
+            let is_virtual = relation.and_then(|relation| relation.column(column)).is_some_and(|column| column.is_virtual);
+            vec![if is_virtual { exclusive(Cause::Catalogue) } else { exclusive(Cause::Stored).rewriting() }]
+        }
         ActionKind::Validate(name) => validate(relation, key, name),
         ActionKind::Trigger => vec![Impact::new(key.clone(), Lock::ShareRowExclusive, Cause::Trigger)],
         ActionKind::RowSecurity => vec![exclusive(Cause::Policy)],
@@ -580,6 +584,7 @@ fn set_type(
     let (from, to) = (current.map(|ty| stored(ty, false)), stored(ty, true));
     let cost = type_change::cost(from.as_ref(), &to, using.is_none_or(|using| is_plain(using, column, ty)));
     let main = match cost {
+        Cost::IndexesInUtc if !context.utc && (indexed || in_expression) => exclusive(Cause::TypeTimeZoneIndexed).rewriting(),
         Cost::IndexesInUtc if !context.utc => exclusive(Cause::TypeTimeZone).rewriting(),
         Cost::Indexes | Cost::IndexesInUtc if indexed => exclusive(Cause::TypeIndexes).building(),
         Cost::Free | Cost::Indexes | Cost::IndexesInUtc if in_expression => exclusive(Cause::TypeIndexes).building(),

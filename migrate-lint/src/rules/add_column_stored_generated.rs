@@ -12,7 +12,7 @@ use migrate_model::finding::Level;
 pub static RULE: Rule = Rule {
     code: Code::new(
         "add-column-stored-generated",
-        "Adding a column with `GENERATED ALWAYS AS (...) STORED` computes a value for every existing row. PostgreSQL \
+        "Adding a column with `GENERATED ALWAYS AS (...) STORED`, or changing its expression (`SET EXPRESSION`, PostgreSQL 17 and later), computes a value for every existing row. PostgreSQL \
          therefore rewrites the table under an ACCESS EXCLUSIVE lock, which blocks reads and writes. PostgreSQL 18 \
          and later compute a `VIRTUAL` column when it is read, so adding one needs no rewrite.",
     ),
@@ -23,10 +23,16 @@ pub static RULE: Rule = Rule {
     opt_in: false,
     down: false,
     check: RuleCheck::Statement(check),
-    flagged: &[postgres(&[
-        "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
-        "ALTER TABLE t ADD c int GENERATED ALWAYS AS (a * 2) STORED;",
-    ])],
+    flagged: &[
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
+            "ALTER TABLE t ADD c int GENERATED ALWAYS AS (a * 2) STORED;",
+        ]),
+        postgres(&[
+            "CREATE TABLE t (id bigint PRIMARY KEY, a int, b int GENERATED ALWAYS AS (a * 2) STORED);",
+            "ALTER TABLE t ALTER COLUMN b SET EXPRESSION AS (a * 3);",
+        ]),
+    ],
     not_flagged: &[
         postgres(&[
             "CREATE TABLE t (id bigint PRIMARY KEY, a int, b text);",
@@ -40,6 +46,6 @@ pub static RULE: Rule = Rule {
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
     findings.all.extend(context.findings_for(
         |cause| matches!(cause, Cause::Stored),
-        |impact| format!("adding a stored generated column rewrites `{}`", impact.table),
+        |impact| format!("computing a stored generated column rewrites `{}`", impact.table),
     ));
 }

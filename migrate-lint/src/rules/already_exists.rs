@@ -105,6 +105,7 @@ pub static RULE: Rule = Rule {
         ]),
         mysql(&["CREATE TABLE t (a int); CREATE TABLE u (a int); CREATE INDEX i ON t (a);", "CREATE INDEX i ON u (a);"]),
         mysql(&["CREATE TABLE t (a int, b int, KEY i (a));", "ALTER TABLE t DROP INDEX i, ADD INDEX i (b);"]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t CHANGE a b int, ADD COLUMN a int;"]),
         postgres(&[
             "CREATE TABLE t (a int);",
             "DO $$ BEGIN CREATE TABLE t (a int); EXCEPTION WHEN duplicate_table THEN null; END $$;",
@@ -248,6 +249,9 @@ fn removes_column(context: &StatementContext<'_>, column: &str, case_sensitive: 
     context.actions_naming(column).any(|clause| match &clause.kind {
         ActionKind::DropColumn { name, .. } | ActionKind::RenameColumn { from: name, .. } => {
             is_same(case_sensitive, name, column)
+        }
+        ActionKind::ChangeColumn { from, column: to } => {
+            is_same(case_sensitive, from, column) && !is_same(case_sensitive, &to.name, column)
         }
         _ => false,
     })

@@ -29,7 +29,9 @@ pub static RULE: Rule = Rule {
     check: RuleCheck::Statement(check),
     flagged: &[
         postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME COLUMN a TO b;"]),
+        postgres(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME COLUMN a TO b; ALTER TABLE t ADD COLUMN a bigint;"]),
         mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t CHANGE a b int;"]),
+        mysql(&["CREATE TABLE t (a int);", "ALTER TABLE t CHANGE a b int, ADD COLUMN a int;"]),
         sqlite(&["CREATE TABLE t (a int);", "ALTER TABLE t RENAME a TO b;"]),
     ],
     not_flagged: &[
@@ -73,15 +75,14 @@ fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
 
 /// Whether the migration provides the old name again: as a column, or in a view over the table.
 fn old_name_stays(context: &StatementContext<'_>, table: &ObjectName, from: &str) -> bool {
-    let generated = context.actions_naming(from).any(|action| match &action.kind {
+    // Any other new column has other values.
+    let is_generated = |action: &ActionKind| match action {
         ActionKind::AddColumn { column, .. } => column.name.eq_ignore_ascii_case(from) && column.generated.is_some(),
         _ => false,
-    });
-    generated
+    };
+    context.actions_naming(from).any(|action| is_generated(&action.kind))
         || context.is_followed_by(&[from], |syntax| match syntax {
-            Syntax::AlterTable(alter) => alter.actions.iter().any(
-                |action| matches!(&action.kind, ActionKind::AddColumn { column, .. } if column.name.eq_ignore_ascii_case(from)),
-            ),
+            Syntax::AlterTable(alter) => alter.actions.iter().any(|action| is_generated(&action.kind)),
             Syntax::CreateView(view) => {
                 view.reads.iter().any(|name| context.schema.resolve(name) == *table)
                     && view.mentions.iter().any(|word| word.eq_ignore_ascii_case(from))

@@ -14,10 +14,10 @@ pub static RULE: Rule = Rule {
         "timestamp-to-timestamptz",
         "Changing a column between `timestamp` and `timestamptz` rewrites the table under an ACCESS EXCLUSIVE lock \
          unless the time zone of the session is UTC. The rewrite blocks reads and writes, and the new values depend \
-         on the time zone of the session that runs the migration. If the time zone is UTC, the table is not \
+         on the time zone of the session that runs the migration. This is a warning, because lint does not know the time zone; if an index contains the column, it is an error, because no time zone is harmless. If the time zone is UTC, the table is not \
          rewritten, but the indexes on the column are rebuilt, which the rule `alter-type-rebuilds-index` reports.",
     ),
-    level: Level::Warning,
+    level: Level::Error,
     on: &[Product::Postgres],
     fix: "if the values are in UTC and no index contains the column, write `SET LOCAL timezone = 'UTC';` before the \
          statement; otherwise add a column of the new type, and copy the values in batches",
@@ -39,8 +39,16 @@ pub static RULE: Rule = Rule {
 };
 
 fn check(context: &StatementContext<'_>, findings: &mut RuleFindings) {
-    findings.all.extend(context.findings_for(
+    let maybe = context.findings_for(
         |cause| matches!(cause, Cause::TypeTimeZone),
         |impact| format!("unless the session's time zone is UTC, a table rewrite blocks reads and writes on `{}`", impact.table),
+    );
+    findings.all.extend(maybe.into_iter().map(|finding| finding.at_most(Level::Warning)));
+    findings.all.extend(context.findings_for(
+        |cause| matches!(cause, Cause::TypeTimeZoneIndexed),
+        |impact| {
+            let table = &impact.table;
+            format!("a rewrite of `{table}`, or in UTC a rebuild of its indexes, blocks reads and writes on it")
+        },
     ));
 }

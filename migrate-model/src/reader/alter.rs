@@ -494,6 +494,9 @@ fn alter_column(cursor: &mut Cursor<'_>) -> Option<ActionKind> {
     if cursor.words(&["ADD", "GENERATED"]) {
         return Some(ActionKind::AddIdentity(column));
     }
+    if cursor.words(&["SET", "EXPRESSION"]) {
+        return Some(ActionKind::SetExpression(column));
+    }
     if cursor.peek_any(&["ADD", "SET", "DROP", "RESTART"]) {
         return Some(ActionKind::Generation(column));
     }
