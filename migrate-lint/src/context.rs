@@ -77,6 +77,22 @@ impl File<'_> {
         syntaxes.any(|syntax| matches!(syntax, Syntax::Drop(drop) if drop.names.iter().any(|name| name.name == index)))
     }
 
+    /// Does a statement of the file create a routine for which this holds?
+    fn creates_routine_that(&self, is_wanted: impl Fn(&Name) -> bool) -> bool {
+        self.statements.iter().any(|parsed| matches!(&parsed.syntax, Syntax::CreateRoutine { name, .. } if is_wanted(name)))
+    }
+
+    /// Does the file create a routine of this name?
+    pub fn creates_routine(&self, called: &Name) -> bool {
+        self.creates_routine_that(|name| name.name.eq_ignore_ascii_case(&called.name))
+    }
+
+    /// Does the file create a routine that a statement calls?
+    pub fn creates_a_called_routine(&self, sql: &str) -> bool {
+        let called = reader::called_names(sql, self.server.dialect());
+        self.creates_routine_that(|name| called.contains(&name.name.to_ascii_lowercase()))
+    }
+
     /// Is the migration declared as a contract step (`-- migrate: phase contract`)?
     pub fn is_contract(&self) -> bool {
         self.migration.phase() == Some(Phase::Contract)

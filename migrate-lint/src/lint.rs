@@ -544,4 +544,6 @@ fn to_finding(enabled: EnabledRule, rule_finding: RuleFinding, place: Place) -> 
 #[cfg(test)]
 mod condition_tests;
 #[cfg(test)]
+mod routine_tests;
+#[cfg(test)]
 mod tests;

@@ -15,8 +15,10 @@ mod dynamic;
 mod literal;
 mod other;
 mod output;
+mod routine;
 
 pub use self::dynamic::{DynamicSql, DynamicTexts, Literal};
+pub use self::routine::{called_names, routine_body};
 
 use crate::cursor::Cursor;
 use crate::dialect::Dialect;
@@ -60,6 +62,13 @@ pub fn statements_in_literal(sql: &str, literal: Range<usize>, branch: Option<us
     let mut statements = Vec::new();
     let decoded = literal::decoded(sql, [&literal], dialect);
     add_inner(&decoded, literal, branch, dialect, &mut statements);
+    statements
+}
+
+/// The statements in the body of a routine.
+pub fn statements_in_body(sql: &str, body: Range<usize>, branch: Option<usize>, dialect: Dialect) -> Vec<InnerStatement> {
+    let mut statements = Vec::new();
+    collect_inner(sql, 0..sql.len(), &Syntax::Do { body }, dialect, branch, &mut statements);
     statements
 }
 

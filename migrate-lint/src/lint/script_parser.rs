@@ -6,13 +6,21 @@ use migrate_model::dialect::Dialect;
 use migrate_model::reader::{self, DynamicSql, DynamicTexts, InnerStatement};
 use migrate_model::script::Script;
 use migrate_model::syntax::Syntax;
+use std::ops::Range;
 
 /// Parses the statements of a script; those inside the body of a block follow the statement that contains it.
 ///
 /// `transaction` is the number of the last transaction of the history.
 pub fn parse(script: &Script, migration: usize, dialect: Dialect, transaction: &mut usize) -> Vec<ParsedStatement> {
-    let mut parser =
-        ScriptParser { script, dialect, texts: DynamicTexts::default(), parsed: Vec::with_capacity(script.statements.len()) };
+    let mut parser = ScriptParser {
+        script,
+        dialect,
+        texts: DynamicTexts::default(),
+        parsed: Vec::with_capacity(script.statements.len()),
+        routines: Vec::new(),
+        active: Vec::new(),
+        calls: 0,
+    };
     let mut unit = 0;
     for statement in 0..script.statements.len() {
         while script.units.get(unit).is_some_and(|unit| unit.statements.end <= statement) {
@@ -33,11 +41,31 @@ pub fn parse(script: &Script, migration: usize, dialect: Dialect, transaction: &
 /// The branch of the first of several texts that a statement may execute; larger than the branches of blocks.
 const FIRST_ALTERNATIVE: usize = 1 << 32;
 
+/// The branch of the first of several routines that a statement may call.
+const FIRST_ROUTINE: usize = 1 << 40;
+
+/// How many calls of a file are followed. What one executes was checked at its first call.
+const MAX_CALLS: usize = 64;
+
+/// A routine that the script creates.
+struct DefinedRoutine {
+    /// Without its schema, in lower case.
+    name: String,
+    /// The statement that creates it, and the body in it.
+    statement: usize,
+    body: Range<usize>,
+}
+
 struct ScriptParser<'a> {
     script: &'a Script,
     dialect: Dialect,
     texts: DynamicTexts,
     parsed: Vec<ParsedStatement>,
+    routines: Vec<DefinedRoutine>,
+    /// The routines whose bodies are being read: they may call themselves.
+    active: Vec<usize>,
+    /// How many calls were followed.
+    calls: usize,
 }
 
 impl ScriptParser<'_> {
@@ -50,8 +78,57 @@ impl ScriptParser<'_> {
         let syntax = reader::read(sql, self.dialect);
         let inner = reader::inner_statements(sql, &syntax, self.dialect);
         let outer = ParsedStatement { statement, syntax, point, in_transaction, in_block: false, branch: None };
+        let calls = self.called(&outer.syntax, sql);
+        // A block may not reach the call, and a change may have no row.
+        let is_certain = matches!(outer.syntax, Syntax::Call { .. } | Syntax::Query);
+        let creates_routine = matches!(outer.syntax, Syntax::CreateRoutine { .. });
         self.add(outer, 0..sql.len());
         self.add_inner(inner, statement, point, in_transaction);
+        if let Some((name, body)) = reader::routine_body(sql, self.dialect).filter(|_| creates_routine) {
+            self.routines.push(DefinedRoutine { name: name.name.to_ascii_lowercase(), statement, body });
+        }
+        self.follow(&calls, is_certain, point, in_transaction);
+    }
+
+    /// The routines of the script that a statement may call, by position.
+    fn called(&self, syntax: &Syntax, sql: &str) -> Vec<usize> {
+        let names = match syntax {
+            _ if self.routines.is_empty() || self.calls >= MAX_CALLS => return Vec::new(),
+            Syntax::Call { name: Some(name) } => vec![name.name.to_ascii_lowercase()],
+            Syntax::Query | Syntax::Do { .. } | Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_) | Syntax::Set(_) => {
+                reader::called_names(sql, self.dialect)
+            }
+            _ => return Vec::new(),
+        };
+        let is_called = |at: &usize| names.contains(&self.routines[*at].name) && !self.active.contains(at);
+        (0..self.routines.len()).filter(is_called).collect()
+    }
+
+    /// Adds the statements that these routines execute, where their bodies are. Of routines with one name, it is not certain which
+    /// one is called.
+    fn follow(&mut self, calls: &[usize], is_certain: bool, point: HistoryPoint, in_transaction: bool) {
+        for at in calls {
+            self.calls += 1;
+            let DefinedRoutine { statement, ref body, .. } = self.routines[*at];
+            let script = self.script;
+            let (sql, body) = (script.statements[statement].sql(&script.text), body.clone());
+            let is_only = calls.iter().filter(|other| self.routines[**other].name == self.routines[*at].name).count() == 1;
+            let branch = (!is_certain || !is_only).then_some(FIRST_ROUTINE + at);
+            if reader::executes_text(sql, body.clone(), self.dialect) {
+                let syntax = Syntax::Call { name: None };
+                self.parsed.push(ParsedStatement { statement, syntax, point, in_transaction, in_block: true, branch });
+            }
+            let inner = reader::statements_in_body(sql, body.clone(), branch, self.dialect);
+            self.active.push(*at);
+            self.add_inner(inner, statement, point, in_transaction);
+            let names = reader::called_names(&sql[body], self.dialect);
+            let is_called = |at: &usize| names.contains(&self.routines[*at].name) && !self.active.contains(at);
+            let further: Vec<usize> = (0..self.routines.len()).filter(is_called).collect();
+            if self.calls < MAX_CALLS {
+                self.follow(&further, false, point, in_transaction);
+            }
+            self.active.pop();
+        }
     }
 
     fn add_inner(&mut self, inner: Vec<InnerStatement>, statement: usize, point: HistoryPoint, in_transaction: bool) {
@@ -61,7 +138,7 @@ impl ScriptParser<'_> {
     }
 
     /// Adds a statement, and those that it executes as dynamic SQL. Such a statement has its place where its text is.
-    fn add(&mut self, mut parsed: ParsedStatement, range: std::ops::Range<usize>) {
+    fn add(&mut self, mut parsed: ParsedStatement, range: Range<usize>) {
         let ParsedStatement { statement, point, in_transaction, branch, .. } = parsed;
         let sql = self.script.statements[statement].sql(&self.script.text);
         let dynamic = match &parsed.syntax {

@@ -8,6 +8,7 @@ use crate::dialect::Dialect;
 use crate::name::Name;
 use crate::syntax::{CreateTable, DropStatement, Insert, ObjectKind, RowChange, Setting, Syntax};
 use crate::token::Kind;
+use std::ops::Range;
 
 impl Cursor<'_> {
     /// Reads the name of a table that a statement of PostgreSQL names with or without its descendants: `t`, `t *`, `ONLY t`,
@@ -375,6 +376,11 @@ pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     if cursor.word("LANGUAGE") {
         cursor.skip();
     }
+    Some(Syntax::Do { body: quoted_body(cursor)? })
+}
+
+/// The text of a body in quotes at the cursor, without its quotes.
+pub fn quoted_body(cursor: &Cursor<'_>) -> Option<Range<usize>> {
     let token = cursor.token()?;
     let text = token.text(cursor.sql);
     let fence = match token.kind {
@@ -387,7 +393,7 @@ pub fn block(cursor: &mut Cursor<'_>) -> Option<Syntax> {
     let content = &text[fence..];
     let content = content.strip_suffix(mark).unwrap_or(content);
     let start = token.start + fence;
-    Some(Syntax::Do { body: start..start + content.len() })
+    Some(start..start + content.len())
 }
 
 /// Parses `LOCK` after its first word.
