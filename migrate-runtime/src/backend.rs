@@ -418,6 +418,8 @@ pub struct UnitRun<'a> {
     pub custom_settings: &'a [String],
     /// What the script names that matters here.
     pub mentions: Mentions,
+    /// The time limits that directives of the file state. Unlike others, they take precedence over the statements of `session`.
+    pub stated_limits: Mentions,
     /// The history as it was planned from.
     pub expected: Expected<'a>,
     /// What becomes of the values that sequences have in the session, when the checkpoint of the unit is written.

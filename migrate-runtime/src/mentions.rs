@@ -1,6 +1,7 @@
 //! Which of the settings and functions that matter to the engine a script names: found once for each script.
 
 use migrate_model::dialect::Dialect;
+use migrate_model::directives::Directives;
 use migrate_model::statement::Statement;
 use migrate_model::token::{Kind, Tokens};
 
@@ -122,6 +123,20 @@ impl Mentions {
     /// Whether the script names this.
     pub fn has(self, mention: Mention) -> bool {
         self.bits & (1 << mention as u8) != 0
+    }
+
+    /// Those of the time limits that the directives of a file state.
+    pub fn of_directives(directives: &Directives) -> Self {
+        let mut mentions = Mentions::default();
+        let stated = [(directives.timeout, Mention::StatementTimeout), (directives.lock_timeout, Mention::LockTimeout)];
+        stated.into_iter().filter(|(limit, _)| limit.is_some()).for_each(|(_, mention)| mentions.bits |= 1 << mention as u8);
+        mentions
+    }
+
+    /// These without others.
+    #[must_use]
+    pub fn without(self, others: Self) -> Self {
+        Mentions { bits: self.bits & !others.bits }
     }
 
     /// Those of both.

@@ -300,6 +300,39 @@ async fn limits_are_overridden_by_statements_only() {
     folder.write("migrate.toml", &format!("session = \"SET statement_timeout = '77s'\"\n{settings}"));
     assert_eq!(run(&database, &folder, &["up"]).code, 0);
     assert_eq!(database.rows("SELECT m || ' ' || n FROM o").await, ["2s 0 77s"], "only what blocks traffic has the lock timeout");
+    // A directive is about this file, and `session` about all.
+    let set = "UPDATE o SET n = current_setting('lock_timeout') || ' ' || current_setting('statement_timeout');";
+    let both = "session = [\"SET statement_timeout = '77s'\", \"SET lock_timeout = '8s'\"]";
+    folder.write("migrate.toml", &format!("{both}\n{settings}"));
+    for (version, header) in [
+        ("003", "-- migrate: timeout 90s\n-- migrate: lock-timeout 7s\n"),
+        ("004", "-- migrate: no-transaction\n-- migrate: timeout 90s\n"),
+        ("005", ""),
+    ] {
+        folder.write(&format!("migrations/{version}_c.up.sql"), &format!("{header}{set}"));
+        assert_eq!(run(&database, &folder, &["up"]).code, 0);
+        let expected = match version {
+            "003" => "7s 90s",
+            "004" => "8s 90s",
+            _ => "8s 77s",
+        };
+        assert_eq!(database.value("SELECT n FROM o").await, expected, "{version}");
+    }
+    database.drop().await;
+    let database = TestDatabase::new(Kind::MariaDb).await;
+    let set = "INSERT INTO o VALUES (@@SESSION.lock_wait_timeout);";
+    let folder = self::folder(
+        Kind::MariaDb,
+        &[
+            ("001_a.up.sql", "CREATE TABLE o (n int);"),
+            ("002_b.up.sql", set),
+            ("003_c.up.sql", &format!("-- migrate: lock-timeout 7s\n{set}")),
+        ],
+    );
+    let settings = folder.text("migrate.toml");
+    folder.write("migrate.toml", &format!("session = \"SET SESSION lock_wait_timeout = 8\"\n{settings}"));
+    assert_eq!(run(&database, &folder, &["up"]).code, 0);
+    assert_eq!(database.rows("SELECT n FROM o ORDER BY n DESC").await, ["8", "7"]);
     database.drop().await;
 }
 

@@ -648,3 +648,34 @@ async fn what_is_left_out_and_what_does_not_exist() {
         }
     }
 }
+
+/// `check` and `lint` of one package know what the others own, also what a draft of another one will have done before.
+#[test]
+fn one_package_is_compared_with_the_workspace() {
+    let folder = workspace(Kind::Postgres, &[("api", &[("001", ""), ("002", "")]), ("billing", &[("001", "api:001")])]);
+    let write = |path: &str, text: &str| folder.write(path, text);
+    let inside = Binary::inside(&folder.path().join("billing"));
+    let commands = [["check"].as_slice(), &["lint", "--offline"]];
+    write("billing/migrations/002_y.up.sql", "TRUNCATE api_001;\nDROP TABLE billing_001;\n");
+    write("billing/migrations/002_y.down.sql", "CREATE TABLE billing_001 (id integer);\n");
+    for command in commands {
+        let outcome = inside.run(command);
+        let says = "service `billing` truncates table `api_001`, which belongs to service `api`";
+        assert!(outcome.code != 0 && outcome.stderr.contains(says), "{}", outcome.stderr);
+        assert!(outcome.stderr.contains("compared with what `api` owns in the same database"), "{}", outcome.stderr);
+        let of_api = Binary::inside(&folder.path().join("api")).run(command);
+        assert!(!of_api.stderr.contains("foreign-table"), "{}", of_api.stderr);
+    }
+    // The table is handed over before.
+    write("api/migrations/002_x.up.sql", "-- migrate: hands-over api_001 to billing\nCREATE TABLE api_002 (id integer);\n");
+    let order = "-- migrate: requires api:002\n";
+    write("billing/migrations/002_y.up.sql", &format!("{order}TRUNCATE api_001;\nDROP TABLE billing_001;\n"));
+    for command in commands {
+        let outcome = inside.run(command);
+        assert!(!outcome.stderr.contains("foreign-table"), "{}", outcome.stderr);
+    }
+    let owners = json(&inside.ok(&["owners", "--format", "json"]));
+    let rows: Vec<String> =
+        owners["tables"].as_array().unwrap().iter().map(|row| format!("{}:{}", row["table"], row["owner"])).collect();
+    assert_eq!(rows, ["\"api_001\":\"billing\"", "\"billing_001\":\"billing\""]);
+}

@@ -257,8 +257,8 @@ impl<'c> MySql<'c> {
     /// SQL that sets the timeout for metadata locks, and in a transaction also for row locks; or that sets them to what they were
     /// before an earlier statement of the script. `None` if they stay. `restore` resets them.
     fn lock_timeouts_sql(&mut self, unit_run: &UnitRun<'_>, in_transaction: bool) -> Option<String> {
-        // The limit of the script, or of `session`, takes precedence.
-        if unit_run.mentions.and(self.session_mentions).has(Mention::LockTimeout) {
+        // The limit of the script takes precedence, and that of `session` over all but a directive.
+        if unit_run.mentions.and(self.session_mentions.without(unit_run.stated_limits)).has(Mention::LockTimeout) {
             return None;
         }
         let sql = match unit_run.lock_timeout {

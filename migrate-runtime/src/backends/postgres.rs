@@ -458,7 +458,7 @@ fn milliseconds(duration: Duration) -> u128 {
 /// Statements that set the time limits of a unit, in the scope `LOCAL` or `SESSION`. A limit that the script sets itself is not
 /// overridden.
 fn limits(unit_run: &UnitRun<'_>, session: Mentions, scope: &str) -> Vec<String> {
-    let mentions = unit_run.mentions.and(session);
+    let mentions = unit_run.mentions.and(session.without(unit_run.stated_limits));
     let mut limits = Vec::new();
     if !mentions.has(Mention::StatementTimeout) {
         limits.push(format!("SET {scope} statement_timeout = {}", milliseconds(unit_run.timeout)));

@@ -7,7 +7,7 @@ use crate::early_start::EarlyStart;
 use crate::event::Event;
 use crate::history_change::{Elapsed, HistoryChange};
 use crate::history_changes;
-use crate::mentions::Mention;
+use crate::mentions::{Mention, Mentions};
 use crate::observation;
 use crate::step::{self, PreparedStep, StepError, StepRunner};
 use crate::step_errors;
@@ -103,10 +103,10 @@ async fn run_segment(
         if segment.last { changes.finished(elapsed) } else { checkpoint() }
     };
     let (fingerprint, brief_locks) = (fingerprint(runner), brief_locks(runner, prepared, segment));
-    let next_start = next_start(runner, prepared, segment);
+    let (script, next_start) = (&prepared.script, next_start(runner, prepared, segment));
     let unit = UnitRun {
-        text: &prepared.script.text,
-        statements: &prepared.script.statements,
+        text: &script.text,
+        statements: &script.statements,
         unit: &segment.unit,
         lock_timeout: lock_timeout(runner, prepared, segment),
         brief_locks: &brief_locks,
@@ -118,12 +118,12 @@ async fn run_segment(
         sources: &prepared.plan.sources,
         custom_settings: &prepared.custom_settings,
         mentions: prepared.mentions,
+        stated_limits: Mentions::of_directives(&script.directives),
         expected: Expected { version: prepared.changes.version(), fingerprint: &fingerprint },
         sequence_values: sequence_values(prepared, segment),
         next_start: next_start.as_ref(),
     };
-    let after_alone = (checkpoint == Checkpoint::Written).then_some(&change as BuildChange<'_>);
-    let mut tries = 0;
+    let (mut tries, after_alone) = (0, (checkpoint == Checkpoint::Written).then_some(&change as BuildChange<'_>));
     loop {
         let running = async {
             if segment.in_transaction {
