@@ -90,7 +90,7 @@ impl File<'_> {
     /// Does the file create a routine that a statement calls?
     pub fn creates_a_called_routine(&self, sql: &str) -> bool {
         let called = reader::called_names(sql, self.server.dialect());
-        self.creates_routine_that(|name| called.contains(&name.name.to_ascii_lowercase()))
+        self.creates_routine_that(|name| called.iter().any(|called| called.name.eq_ignore_ascii_case(&name.name)))
     }
 
     /// Is the migration declared as a contract step (`-- migrate: phase contract`)?

@@ -10,7 +10,7 @@ mod walk;
 
 use self::object_changes::OwnedKind;
 use self::ownership::Owners;
-use self::walk::{Life, OrderedStep, migration_of};
+use self::walk::{Deprecation, Life, LifePurpose, OrderedStep, migration_of};
 use migrate_model::code::Code;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::{Finding, Level};
@@ -150,14 +150,15 @@ pub fn matrix(services: &[ServiceHistory<'_>], dialect: Dialect) -> Vec<TableOwn
     let walk = walk::walk(services, dialect);
     let mut owners = Owners::at_first(&walk, services);
     walk.events.iter().for_each(|event| owners.apply(event, services));
-    let tables = walk.lives.iter().enumerate().filter(|(_, life)| life.kind == OwnedKind::Table);
+    let is_listed = |life: &Life| life.kind == OwnedKind::Table && life.purpose == LifePurpose::Lasting;
+    let tables = walk.lives.iter().enumerate().filter(|(_, life)| is_listed(life));
     let mut tables: Vec<TableOwnership> = tables
         .map(|(at, life)| TableOwnership {
             table: life.name().to_string(),
             owner: owners.of(at).map(|service| services[service].name.to_owned()),
             defined_in: life.defined.iter().map(|step| definition(services, *step)).collect(),
             status: status(life),
-            deprecated_in: life.deprecated.map(|step| definition(services, step)),
+            deprecated_in: life.deprecation.map(|deprecation| definition(services, Deprecation::step(deprecation))),
             reason: life.reason.clone(),
             dropped_in: life.dropped.map(|step| definition(services, step)),
         })
@@ -171,7 +172,7 @@ fn definition(services: &[ServiceHistory<'_>], step: OrderedStep) -> TableDefini
 }
 
 fn status(life: &Life) -> TableStatus {
-    match (life.dropped, life.deprecated) {
+    match (life.dropped, life.deprecation) {
         (Some(_), _) => TableStatus::Dropped,
         (None, Some(_)) => TableStatus::Deprecated,
         (None, None) => TableStatus::Active,
@@ -193,12 +194,12 @@ mod tests {
     use super::*;
     use migrate_model::script::Script;
 
-    fn history(files: &[&str]) -> Vec<Migration> {
+    fn history(files: &[&str], dialect: Dialect) -> Vec<Migration> {
         let migration = |(index, text): (usize, &&str)| {
             Migration::new(
                 format!("{:03}", index + 1).parse().unwrap(),
                 "x",
-                Script::read((*text).to_owned(), &format!("{:03}_x.up.sql", index + 1), Dialect::Postgres).0,
+                Script::read((*text).to_owned(), &format!("{:03}_x.up.sql", index + 1), dialect).0,
                 None,
             )
         };
@@ -206,7 +207,11 @@ mod tests {
     }
 
     fn ownership_and_findings(services: &[(&str, &[&str], &[&str])]) -> (Vec<String>, Vec<String>) {
-        let histories: Vec<Vec<Migration>> = services.iter().map(|(_, files, _)| history(files)).collect();
+        of_dialect(services, Dialect::Postgres)
+    }
+
+    fn of_dialect(services: &[(&str, &[&str], &[&str])], dialect: Dialect) -> (Vec<String>, Vec<String>) {
+        let histories: Vec<Vec<Migration>> = services.iter().map(|(_, files, _)| history(files, dialect)).collect();
         let owns: Vec<Vec<String>> =
             services.iter().map(|(.., owns)| owns.iter().map(|name| (*name).to_owned()).collect()).collect();
         let levels = BTreeMap::new();
@@ -226,10 +231,10 @@ mod tests {
                 table.defined_in.iter().map(|definition| format!("{}:{}", definition.service, definition.file)).collect();
             format!("{} {} {} {}", table.table, table.owner.unwrap_or("?".into()), defined.join("+"), table.status.name())
         };
-        let findings = findings(&all, Dialect::Postgres, |_, _| true).into_iter();
+        let findings = findings(&all, dialect, |_, _| true).into_iter();
         let findings = findings
             .map(|ServiceFinding { service, finding }| format!("{}: {}: {}", all[service].name, finding.code, finding.message));
-        (matrix(&all, Dialect::Postgres).into_iter().map(ownership).collect(), findings.collect())
+        (matrix(&all, dialect).into_iter().map(ownership).collect(), findings.collect())
     }
 
     #[test]
@@ -422,6 +427,110 @@ mod tests {
         ] {
             assert!(status(&texts).ends_with(expected), "{texts:?}");
         }
+    }
+
+    /// Without a requirement, the order of the services says nothing.
+    #[test]
+    fn what_comes_first_in_the_list_is_no_order() {
+        let users = ["CREATE TABLE users (id bigint PRIMARY KEY, name text);"];
+        let other = ["ALTER TABLE users ADD COLUMN score int;", "DROP TABLE IF EXISTS m; CREATE TABLE m (id int);"];
+        let message = "b: foreign-table: service `b` alters table `users`, which belongs to service `users`";
+        for services in [[("b", &other[..]), ("users", &users)], [("users", &users), ("b", &other)]] {
+            let services = services.map(|(name, files)| (name, files, &[][..]));
+            assert_eq!(ownership_and_findings(&services).1, [message]);
+        }
+        let platform = ["CREATE TABLE likes (id int);", "DROP TABLE likes;"];
+        let social = ["CREATE TABLE IF NOT EXISTS likes (id bigint);"];
+        let (_, findings) = ownership_and_findings(&[("platform", &platform, &[]), ("social", &social, &[])]);
+        let message = "nothing says that this runs after `002_x.up.sql`, in which service `platform` drops table `likes`";
+        assert_eq!(findings, [format!("social: conflicting-definition: {message}")]);
+        let platform = ["CREATE TABLE likes (id int);", "-- migrate: hands-over likes to social\nSELECT 1;"];
+        let (_, findings) =
+            ownership_and_findings(&[("platform", &platform, &[]), ("social", &["ALTER TABLE likes ADD x int;"], &[])]);
+        let message = "nothing says that this runs after `002_x.up.sql`, in which service `platform` hands over table `likes`";
+        assert_eq!(findings, [format!("social: foreign-table: {message}")]);
+    }
+
+    /// A table that a migration rebuilds is the same, and nothing that depends on it is lost.
+    #[test]
+    fn tables_that_are_rebuilt() {
+        let users = "CREATE TABLE users (id integer PRIMARY KEY, name text);";
+        let rebuild = "-- migrate: requires chat:001\nPRAGMA foreign_keys = OFF; CREATE TABLE users_new (id integer PRIMARY KEY, name text NOT NULL DEFAULT ''); \
+            INSERT INTO users_new SELECT id, coalesce(name, '') FROM users; DROP TABLE users; ALTER TABLE users_new RENAME TO users; PRAGMA foreign_keys = ON;";
+        let swap = "-- migrate: requires chat:001\nCREATE TABLE users_new (id integer PRIMARY KEY); RENAME TABLE users TO users_old, users_new TO users; DROP TABLE users_old;";
+        let chat = [
+            "-- migrate: requires users:001\nCREATE TABLE rooms (id integer PRIMARY KEY, owner integer REFERENCES users (id)); CREATE VIEW v AS SELECT name FROM users;",
+        ];
+        let expected = ["rooms chat chat:001_x.up.sql active", "users users users:001_x.up.sql active"];
+        for (text, dialect) in [(rebuild, Dialect::Sqlite), (swap, Dialect::MySql)] {
+            let (matrix, findings) = of_dialect(&[("users", &[users, text], &[]), ("chat", &chat, &[])], dialect);
+            assert_eq!(matrix, expected, "{text}");
+            // On MySQL, a foreign key follows the table that is renamed away.
+            let message = "users: foreign-object: service `users` drops table `users_old`, on which table `rooms` of service `chat` depends";
+            assert_eq!(findings, if dialect == Dialect::MySql { vec![message] } else { Vec::new() }, "{text}");
+        }
+        // Also by the one that claims it, but by no other.
+        let foreign = rebuild.replace("chat:001", "users:001");
+        let claimed = |owns: &[&str]| of_dialect(&[("users", &[users], &[]), ("b", &[&foreign], owns)], Dialect::Sqlite).1;
+        assert_eq!(claimed(&["users"]), [] as [String; 0]);
+        assert!(claimed(&[])[0].contains("service `b` drops table `users`"), "{:?}", claimed(&[]));
+        let view =
+            ["CREATE VIEW v AS SELECT 1 AS x;", "-- migrate: requires chat:001\nDROP VIEW v; CREATE VIEW v AS SELECT 2 AS x;"];
+        let reader = ["-- migrate: requires a:001\nCREATE VIEW w AS SELECT x FROM v;"];
+        let services = [("a", &view[..], &[][..]), ("chat", &reader, &[])];
+        assert_eq!(of_dialect(&services, Dialect::Sqlite).1, [] as [String; 0]);
+        assert_eq!(ownership_and_findings(&services).1.len(), 1, "PostgreSQL refuses it");
+    }
+
+    #[test]
+    fn definitions_that_are_the_same() {
+        let guarded = "DO $$ BEGIN CREATE TYPE mood AS ENUM ('a'); EXCEPTION WHEN duplicate_object THEN NULL; END $$;";
+        let body = "RETURNS trigger LANGUAGE plpgsql AS";
+        for (left, right) in [
+            (guarded.to_owned(), guarded.to_owned()),
+            ("CREATE TYPE mood AS ENUM ('a');".to_owned(), guarded.to_owned()),
+            ("CREATE VIEW v AS SELECT 1 AS x;".to_owned(), "CREATE OR REPLACE VIEW v AS SELECT 1 AS x;".to_owned()),
+            ("CREATE SEQUENCE IF NOT EXISTS s;".to_owned(), "CREATE SEQUENCE IF NOT EXISTS s;".to_owned()),
+            (
+                format!("CREATE OR REPLACE FUNCTION touch() {body} $$ BEGIN RETURN NEW; END $$;"),
+                format!("CREATE OR REPLACE FUNCTION public.touch() {body} $body$ BEGIN\n RETURN NEW;\nEND $body$;"),
+            ),
+        ] {
+            let (_, findings) = ownership_and_findings(&[("a", &[&left], &[]), ("b", &[&right], &[])]);
+            assert_eq!(findings, [] as [String; 0], "{left} {right}");
+        }
+        // A key inside and after the columns is the same, and what earlier migrations have added counts.
+        let left = ["CREATE TABLE t (id bigint PRIMARY KEY);", "ALTER TABLE t ADD COLUMN x int;"];
+        let right = ["-- migrate: requires a:002\nCREATE TABLE IF NOT EXISTS t (id bigint, x int, PRIMARY KEY (id));"];
+        let (_, findings) = ownership_and_findings(&[("a", &left, &["t"]), ("b", &right, &[])]);
+        assert_eq!(findings, [] as [String; 0]);
+    }
+
+    #[test]
+    fn what_others_do_to_a_table_counts() {
+        let users = ["CREATE TABLE users (id bigint PRIMARY KEY);"];
+        for (sql, verb) in [
+            ("ALTER TABLE users DISABLE TRIGGER ALL;", "deprecates"),
+            ("COMMENT ON TABLE users IS 'deprecated';", "deprecates"),
+            ("ALTER TABLE users ENABLE TRIGGER disable_login;", "changes the comment or the triggers of"),
+        ] {
+            let text = format!("-- migrate: requires users:001\n{sql}");
+            let (_, findings) = ownership_and_findings(&[("users", &users, &[]), ("chat", &[&text], &[])]);
+            let message = format!("chat: foreign-table: service `chat` {verb} table `users`, which belongs to service `users`");
+            assert_eq!(findings, [message], "{sql}");
+        }
+        let own = ["CREATE TABLE deprecated_codes (id int);", "COMMENT ON TABLE deprecated_codes IS 'Codes that are retired'"];
+        assert_eq!(ownership_and_findings(&[("a", &own, &[])]).0, ["deprecated_codes a a:001_x.up.sql active"]);
+        let mysql = [
+            "CREATE TABLE users (id bigint PRIMARY KEY, name text);",
+            "-- migrate: requires chat:001\nALTER TABLE users RENAME COLUMN name TO n;",
+        ];
+        let chat = ["-- migrate: requires users:001\nCREATE VIEW names AS SELECT id, name FROM users;"];
+        let (_, findings) = of_dialect(&[("users", &mysql, &[]), ("chat", &chat, &[])], Dialect::MySql);
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        // A name without quotes, and one that is dropped in the same file.
+        let file = ["CREATE TABLE Likes (id int);", "-- migrate: deprecates Likes\nDROP TABLE likes;"];
+        assert_eq!(ownership_and_findings(&[("a", &file, &["Likes"])]).1, [] as [String; 0]);
     }
 
     #[test]

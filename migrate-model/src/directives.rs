@@ -298,13 +298,14 @@ fn ownership(key: &str, value: &str) -> Result<Ownership, Problem> {
         Problem::new(format!("`{key} {value}` does not name {missing}"), help)
     };
     let deprecates = key == "deprecates";
-    let parts = if deprecates { value.split_once(':') } else { value.rsplit_once(" to ") };
-    let (tables, rest) = parts.unwrap_or((value, ""));
+    let to = value.to_ascii_lowercase().rfind(" to ").map(|at| (&value[..at], &value[at + 4..]));
+    let (tables, rest) = if deprecates { value.split_once(':') } else { to }.unwrap_or((value, ""));
     let rest = Some(rest.trim().to_owned()).filter(|rest| !rest.is_empty());
-    let names: Vec<String> = tables.split(',').map(|name| name.trim().replace(['"', '`'], "")).collect();
-    if names.iter().any(|name| name.is_empty() || name.contains(char::is_whitespace)) {
+    let is_name = |name: &str| !name.is_empty() && (name.contains(['"', '`']) || !name.contains(char::is_whitespace));
+    if !tables.split(',').all(|name| is_name(name.trim())) {
         return Err(problem("tables, separated by commas"));
     }
+    let names = tables.split(',').map(|name| name.trim().replace(['"', '`'], "")).collect();
     match rest {
         reason if deprecates => Ok(Ownership::Deprecates { names, reason }),
         Some(to) if !to.contains(char::is_whitespace) => Ok(Ownership::HandsOver { names, to }),

@@ -55,6 +55,25 @@ fn routines_that_a_file_calls() {
     );
 }
 
+/// A table is not a function, and a function of another schema is another one. Many calls of one hide no other.
+#[test]
+fn what_is_called() {
+    let old = "CREATE TABLE old (id int); CREATE TABLE audit (id int);";
+    for text in [
+        "CREATE FUNCTION audit() RETURNS void LANGUAGE sql AS 'DROP TABLE old'; INSERT INTO audit (id) VALUES (1);",
+        "CREATE FUNCTION app.p() RETURNS void LANGUAGE sql AS 'DROP TABLE old'; CREATE FUNCTION lib.p() RETURNS void LANGUAGE sql AS 'SELECT 1'; SELECT lib.p();",
+    ] {
+        assert_eq!(rules_of(&[old, text], Dialect::Postgres), [] as [&str; 0], "{text}");
+    }
+    let path = "CREATE FUNCTION g() RETURNS void LANGUAGE sql SET search_path = b AS 'DROP TABLE old'; SELECT g();";
+    assert_eq!(rules_of(&[old, path], Dialect::Postgres), ["unparsed-sql"]);
+    let calls = "SELECT a();".repeat(100);
+    let many = format!(
+        "CREATE FUNCTION a() RETURNS void LANGUAGE sql AS 'SELECT 1'; CREATE FUNCTION d() RETURNS void LANGUAGE sql AS 'DROP TABLE old'; {calls} SELECT d();"
+    );
+    finds(Dialect::Postgres, &[old, &many], "drop-table");
+}
+
 #[test]
 fn procedures_of_mysql() {
     for (text, rule) in [

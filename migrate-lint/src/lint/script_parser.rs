@@ -3,9 +3,11 @@
 use crate::context::ParsedStatement;
 use crate::relation::HistoryPoint;
 use migrate_model::dialect::Dialect;
+use migrate_model::name::Name;
 use migrate_model::reader::{self, DynamicSql, DynamicTexts, InnerStatement};
 use migrate_model::script::Script;
 use migrate_model::syntax::Syntax;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Parses the statements of a script; those inside the body of a block follow the statement that contains it.
@@ -19,7 +21,7 @@ pub fn parse(script: &Script, migration: usize, dialect: Dialect, transaction: &
         parsed: Vec::with_capacity(script.statements.len()),
         routines: Vec::new(),
         active: Vec::new(),
-        calls: 0,
+        routines_by_name: HashMap::new(),
     };
     let mut unit = 0;
     for statement in 0..script.statements.len() {
@@ -44,16 +46,27 @@ const FIRST_ALTERNATIVE: usize = 1 << 32;
 /// The branch of the first of several routines that a statement may call.
 const FIRST_ROUTINE: usize = 1 << 40;
 
-/// How many calls of a file are followed. What one executes was checked at its first call.
-const MAX_CALLS: usize = 64;
+/// How many calls of a routine are followed in a file. What it executes was checked at the first ones.
+const MAX_CALLS: usize = 4;
 
 /// A routine that the script creates.
 struct DefinedRoutine {
-    /// Without its schema, in lower case.
-    name: String,
-    /// The statement that creates it, and the body in it.
+    name: Name,
+    /// The statement that creates it.
     statement: usize,
-    body: Range<usize>,
+    /// The body in it; `None` if its names mean something else, because it has a search path of its own.
+    body: Option<Range<usize>>,
+    /// How many calls were followed.
+    calls: usize,
+}
+
+impl DefinedRoutine {
+    /// May a call with this name mean it?
+    fn is_called(&self, called: &Name) -> bool {
+        let same = |left: &String, right: &String| left.eq_ignore_ascii_case(right);
+        let schemas = self.name.schema.as_ref().zip(called.schema.as_ref());
+        same(&self.name.name, &called.name) && schemas.is_none_or(|(left, right)| same(left, right))
+    }
 }
 
 struct ScriptParser<'a> {
@@ -62,10 +75,10 @@ struct ScriptParser<'a> {
     texts: DynamicTexts,
     parsed: Vec<ParsedStatement>,
     routines: Vec<DefinedRoutine>,
+    /// Their positions, by their names in lower case.
+    routines_by_name: HashMap<String, Vec<usize>>,
     /// The routines whose bodies are being read: they may call themselves.
     active: Vec<usize>,
-    /// How many calls were followed.
-    calls: usize,
 }
 
 impl ScriptParser<'_> {
@@ -81,11 +94,17 @@ impl ScriptParser<'_> {
         let calls = self.called(&outer.syntax, sql);
         // A block may not reach the call, and a change may have no row.
         let is_certain = matches!(outer.syntax, Syntax::Call { .. } | Syntax::Query);
-        let creates_routine = matches!(outer.syntax, Syntax::CreateRoutine { .. });
+        let sets_path = match outer.syntax {
+            Syntax::CreateRoutine { sets_path, .. } => Some(sets_path),
+            _ => None,
+        };
         self.add(outer, 0..sql.len());
         self.add_inner(inner, statement, point, in_transaction);
-        if let Some((name, body)) = reader::routine_body(sql, self.dialect).filter(|_| creates_routine) {
-            self.routines.push(DefinedRoutine { name: name.name.to_ascii_lowercase(), statement, body });
+        let routine = sets_path.and_then(|sets_path| Some((sets_path, reader::routine_body(sql, self.dialect)?)));
+        if let Some((sets_path, (name, body))) = routine {
+            let at = self.routines.len();
+            self.routines_by_name.entry(name.name.to_ascii_lowercase()).or_default().push(at);
+            self.routines.push(DefinedRoutine { name, statement, body: (!sets_path).then_some(body), calls: 0 });
         }
         self.follow(&calls, is_certain, point, in_transaction);
     }
@@ -93,40 +112,52 @@ impl ScriptParser<'_> {
     /// The routines of the script that a statement may call, by position.
     fn called(&self, syntax: &Syntax, sql: &str) -> Vec<usize> {
         let names = match syntax {
-            _ if self.routines.is_empty() || self.calls >= MAX_CALLS => return Vec::new(),
-            Syntax::Call { name: Some(name) } => vec![name.name.to_ascii_lowercase()],
+            _ if self.routines.is_empty() => return Vec::new(),
+            Syntax::Call { name: Some(name) } => vec![name.clone()],
             Syntax::Query | Syntax::Do { .. } | Syntax::Insert(_) | Syntax::Update(_) | Syntax::Delete(_) | Syntax::Set(_) => {
                 reader::called_names(sql, self.dialect)
             }
             _ => return Vec::new(),
         };
-        let is_called = |at: &usize| names.contains(&self.routines[*at].name) && !self.active.contains(at);
-        (0..self.routines.len()).filter(is_called).collect()
+        self.routines_named(&names)
+    }
+
+    fn routines_named(&self, names: &[Name]) -> Vec<usize> {
+        let mut called = Vec::new();
+        for name in names {
+            let candidates = self.routines_by_name.get(&name.name.to_ascii_lowercase()).into_iter().flatten();
+            called.extend(candidates.copied().filter(|at| {
+                let routine = &self.routines[*at];
+                routine.calls < MAX_CALLS && !self.active.contains(at) && routine.is_called(name)
+            }));
+        }
+        called.sort_unstable();
+        called.dedup();
+        called
     }
 
     /// Adds the statements that these routines execute, where their bodies are. Of routines with one name, it is not certain which
     /// one is called.
     fn follow(&mut self, calls: &[usize], is_certain: bool, point: HistoryPoint, in_transaction: bool) {
         for at in calls {
-            self.calls += 1;
+            self.routines[*at].calls += 1;
             let DefinedRoutine { statement, ref body, .. } = self.routines[*at];
-            let script = self.script;
-            let (sql, body) = (script.statements[statement].sql(&script.text), body.clone());
-            let is_only = calls.iter().filter(|other| self.routines[**other].name == self.routines[*at].name).count() == 1;
+            let (script, body) = (self.script, body.clone());
+            let sql = script.statements[statement].sql(&script.text);
+            let name = &self.routines[*at].name;
+            let is_only = calls.iter().filter(|other| self.routines[**other].is_called(name)).count() == 1;
             let branch = (!is_certain || !is_only).then_some(FIRST_ROUTINE + at);
-            if reader::executes_text(sql, body.clone(), self.dialect) {
+            if body.as_ref().is_none_or(|body| reader::executes_text(sql, body.clone(), self.dialect)) {
                 let syntax = Syntax::Call { name: None };
                 self.parsed.push(ParsedStatement { statement, syntax, point, in_transaction, in_block: true, branch });
             }
+            let Some(body) = body else { continue };
             let inner = reader::statements_in_body(sql, body.clone(), branch, self.dialect);
             self.active.push(*at);
             self.add_inner(inner, statement, point, in_transaction);
             let names = reader::called_names(&sql[body], self.dialect);
-            let is_called = |at: &usize| names.contains(&self.routines[*at].name) && !self.active.contains(at);
-            let further: Vec<usize> = (0..self.routines.len()).filter(is_called).collect();
-            if self.calls < MAX_CALLS {
-                self.follow(&further, false, point, in_transaction);
-            }
+            let further = self.routines_named(&names);
+            self.follow(&further, false, point, in_transaction);
             self.active.pop();
         }
     }

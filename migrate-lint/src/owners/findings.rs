@@ -1,17 +1,18 @@
 //! Findings about what services do to each other's objects.
 
-use super::object_changes::{CreationForm, ObjectChange, ObjectDefinition, OwnedKind};
+use super::object_changes::{Comparison, ObjectChange, ObjectDefinition, OwnedKind};
 use super::ownership::Owners;
-use super::walk::{EventKind, EventSource, Life, ObjectEvent, Walk, migration_of};
+use super::walk::{EventKind, EventSource, Life, ObjectEvent, OrderedStep, Walk, migration_of};
 use super::{
     CONFLICTING_DEFINITION, DISPUTED_TABLE, FOREIGN_OBJECT, FOREIGN_TABLE, ServiceFinding, ServiceHistory, UNKNOWN_OWNED,
 };
 use crate::allow::Allowed;
+use crate::object_name::ObjectName;
 use migrate_model::dialect::Dialect;
 use migrate_model::finding::Finding;
 use migrate_model::place::{Place, SourceText};
 use migrate_model::suggestion::nearest;
-use migrate_model::syntax::Column;
+use std::collections::{HashMap, HashSet};
 
 /// Findings about the selected migrations and about `owns`.
 pub fn of_walk(
@@ -20,15 +21,19 @@ pub fn of_walk(
     dialect: Dialect,
     is_checked: impl Fn(usize, usize) -> bool,
 ) -> Vec<ServiceFinding> {
-    let reader = FindingReader { walk, services, owners: Owners::at_first(walk, services) };
-    let mut findings = conflicting_claims(services);
+    let mut reader = FindingReader { walk, services, owners: Owners::at_first(walk, services), definitions: definitions(walk) };
+    let mut findings = reader.conflicting_claims();
     findings.extend(reader.unknown_claims());
-    let mut reader = reader;
-    let mut allowed: Option<(super::walk::OrderedStep, Allowed)> = None;
+    let mut allowed: Option<(OrderedStep, Allowed)> = None;
     for event in &walk.events {
         let step = event.step;
         if is_checked(step.service, step.migration) {
+            let problems = reader.problems(event);
             let script = &migration_of(services, step).up;
+            if problems.is_empty() {
+                reader.owners.apply(event, services);
+                continue;
+            }
             if allowed.as_ref().is_none_or(|(of, _)| *of != step) {
                 allowed = Some((step, Allowed::of(script, dialect)));
             }
@@ -36,7 +41,7 @@ pub fn of_walk(
                 EventSource::Statement(statement) => (Some(*statement), script.place(*statement)),
                 EventSource::Directive(range) => (None, SourceText::new(&script.file, &script.text).place(range.clone())),
             };
-            for mut finding in reader.problems(event) {
+            for mut finding in problems {
                 let Some(level) = services[step.service].level(finding.code) else { continue };
                 let is_allowed = allowed.as_mut().is_some_and(|(_, allowed)| allowed.suppresses(finding.code.name, statement));
                 if !is_allowed {
@@ -51,30 +56,44 @@ pub fn of_walk(
     findings
 }
 
-/// Tables that several services list in `owns`.
-fn conflicting_claims(services: &[ServiceHistory<'_>]) -> Vec<ServiceFinding> {
-    let mut findings = Vec::new();
-    for (index, service) in services.iter().enumerate() {
-        for table in service.owns {
-            if let Some(other) = services[..index].iter().find(|other| other.owns.contains(table)) {
-                let message = format!("services `{}` and `{}` both list table `{table}` in `owns`", other.name, service.name);
-                let finding = Finding::error(&DISPUTED_TABLE, message)
-                    .at(Place::file("migrate.toml"))
-                    .help("remove the table from one of the two lists");
-                findings.push(ServiceFinding { service: index, finding });
-            }
+/// The events that create each object.
+fn definitions(walk: &Walk) -> HashMap<usize, Vec<usize>> {
+    let mut definitions: HashMap<usize, Vec<usize>> = HashMap::new();
+    for (at, event) in walk.events.iter().enumerate() {
+        if let (Some(life), EventKind::Change(ObjectChange::Creates(_))) = (event.life, &event.kind) {
+            definitions.entry(life).or_default().push(at);
         }
     }
-    findings
+    definitions
 }
 
 struct FindingReader<'a> {
     walk: &'a Walk,
     services: &'a [ServiceHistory<'a>],
     owners: Owners,
+    definitions: HashMap<usize, Vec<usize>>,
 }
 
 impl FindingReader<'_> {
+    /// Tables that several services list in `owns`.
+    fn conflicting_claims(&self) -> Vec<ServiceFinding> {
+        let mut findings = Vec::new();
+        let mut claimed: HashMap<&ObjectName, usize> = HashMap::new();
+        for (index, (service, claims)) in self.services.iter().zip(&self.walk.claims).enumerate() {
+            for (table, claim) in service.owns.iter().zip(claims) {
+                let other = *claimed.entry(claim).or_insert(index);
+                let Some(level) = service.level(&DISPUTED_TABLE).filter(|_| other != index) else { continue };
+                let (other, name) = (self.name(other), service.name);
+                let message = format!("services `{other}` and `{name}` both list table `{table}` in `owns`");
+                let mut finding = Finding::error(&DISPUTED_TABLE, message).at(Place::file("migrate.toml"));
+                finding.level = level;
+                findings
+                    .push(ServiceFinding { service: index, finding: finding.help("remove the table from one of the two lists") });
+            }
+        }
+        findings
+    }
+
     fn name(&self, service: usize) -> &str {
         self.services[service].name
     }
@@ -82,10 +101,12 @@ impl FindingReader<'_> {
     /// Names in `owns` that nothing has.
     fn unknown_claims(&self) -> Vec<ServiceFinding> {
         let mut findings = Vec::new();
+        let lower = |name: &ObjectName| name.to_string().to_lowercase();
+        let known: HashSet<String> = self.walk.lives.iter().flat_map(|life| &life.names).map(lower).collect();
         for (index, service) in self.services.iter().enumerate() {
             let Some(level) = service.level(&UNKNOWN_OWNED) else { continue };
             for (table, claim) in service.owns.iter().zip(&self.walk.claims[index]) {
-                if !self.walk.lives.iter().any(|life| life.names.contains(claim)) {
+                if !known.contains(&lower(claim)) {
                     let message = format!("no migration creates or changes `{table}`, which `owns` lists");
                     let mut finding = Finding::error(&UNKNOWN_OWNED, message).at(Place::file("migrate.toml"));
                     finding.level = level;
@@ -107,6 +128,7 @@ impl FindingReader<'_> {
 
     fn problems(&self, event: &ObjectEvent) -> Vec<Finding> {
         let Some(at) = event.life else {
+            // A directive.
             let name = event.name.to_string();
             let message = format!("there is no table or other object `{name}` after this migration");
             return vec![self.with_nearest(Finding::error(&UNKNOWN_OWNED, message), &name)];
@@ -116,10 +138,8 @@ impl FindingReader<'_> {
             EventKind::Change(ObjectChange::Changes(verb)) => self.foreign_change(event, at, verb),
             EventKind::Change(ObjectChange::Drops) => self.foreign_change(event, at, "drops"),
             EventKind::Change(ObjectChange::Renames(_)) => self.foreign_change(event, at, "renames"),
-            EventKind::Change(ObjectChange::Deprecates) if matches!(event.source, EventSource::Directive(_)) => {
-                self.foreign_change(event, at, "deprecates")
-            }
-            EventKind::Change(ObjectChange::Deprecates | ObjectChange::Restores) => Vec::new(),
+            EventKind::Change(ObjectChange::Deprecates) => self.foreign_change(event, at, "deprecates"),
+            EventKind::Change(ObjectChange::Restores) => self.foreign_change(event, at, "changes the comment or the triggers of"),
             EventKind::Change(ObjectChange::LosesBase(phrase) | ObjectChange::GoesWithBase(phrase)) => {
                 self.foreign_dependent(event, at, phrase)
             }
@@ -135,7 +155,8 @@ impl FindingReader<'_> {
                 }]
             }
             EventKind::HandsOver { .. } => self.foreign_change(event, at, "hands over"),
-            EventKind::Misses => Vec::new(),
+            EventKind::Unordered { verb, after } => vec![self.unordered(event, at, verb, *after)],
+            EventKind::Misses | EventKind::Settled => Vec::new(),
         }
     }
 
@@ -174,51 +195,55 @@ impl FindingReader<'_> {
         vec![finding]
     }
 
-    /// The definitions of an object, each with the event that adds it.
-    fn definitions(&self, at: usize) -> impl Iterator<Item = (&ObjectEvent, &ObjectDefinition)> {
-        self.walk.events.iter().filter_map(move |event| match &event.kind {
-            EventKind::Change(ObjectChange::Creates(definition)) if event.life == Some(at) => Some((event, definition)),
-            _ => None,
-        })
+    /// The finding about a migration that need not run after what another service does.
+    fn unordered(&self, event: &ObjectEvent, at: usize, verb: &str, after: OrderedStep) -> Finding {
+        let (kind, name) = (self.walk.lives[at].kind.name(), &event.name);
+        let (other, file) = (self.name(after.service), migration_of(self.services, after).title());
+        let message = format!("nothing says that this runs after `{file}`, in which service `{other}` {verb} {kind} `{name}`");
+        let code = if verb == "drops" { &CONFLICTING_DEFINITION } else { &FOREIGN_TABLE };
+        let version = &migration_of(self.services, after).version;
+        Finding::error(code, message).help(format!("add `-- migrate: requires {other}:{version}` at the top of the file"))
     }
 
-    /// Findings about the definitions of the same object in other services.
+    /// Findings about the definition of the same object in another service.
     fn competing_definitions(&self, event: &ObjectEvent, at: usize, created: &ObjectDefinition) -> Vec<Finding> {
         let life = &self.walk.lives[at];
-        if life.defined.iter().all(|step| step.service == event.step.service) {
+        let service = event.step.service;
+        if life.defined.iter().all(|step| step.service == service) {
             return Vec::new();
         }
-        let mut findings = Vec::new();
-        let kind = life.kind.name();
-        let name = &event.name;
-        for (other, definition) in self.definitions(at).filter(|(other, _)| other.step.service != event.step.service) {
-            let other_file =
-                format!("`{}` of service `{}`", migration_of(self.services, other.step).title(), self.name(other.step.service));
-            let differing = differing_columns(&created.columns, &definition.columns);
-            if created.parameters != definition.parameters {
-                continue;
-            }
-            if !differing.is_empty() {
+        let events = self.definitions.get(&at).into_iter().flatten().map(|at| &self.walk.events[*at]);
+        let Some(other) = events.into_iter().find(|other| other.step.service != service) else { return Vec::new() };
+        let EventKind::Change(ObjectChange::Creates(definition)) = &other.kind else { return Vec::new() };
+        if created.parameters != definition.parameters {
+            return Vec::new();
+        }
+        // The later one was compared with the object as it was then.
+        let compared = if created.compared == Comparison::Unknown { &definition.compared } else { &created.compared };
+        let (kind, name) = (life.kind.name(), &event.name);
+        let other_file =
+            format!("`{}` of service `{}`", migration_of(self.services, other.step).title(), self.name(other.step.service));
+        match compared {
+            Comparison::Columns(differing) => {
                 let columns = if differing.len() == 1 { "column" } else { "columns" };
                 let differing = differing.join(", ");
                 let message = format!(
                     "{kind} `{name}` is also created in {other_file}, with a different definition of {columns} {differing}"
                 );
-                findings.push(self.conflict(event, life, message));
-            } else if life.kind != OwnedKind::Table && created.words != definition.words {
-                let message = format!("{kind} `{name}` is also created in {other_file}, with a different definition");
-                findings.push(self.conflict(event, life, message));
-            } else if self.owners.of(at).is_none()
-                && (life.kind == OwnedKind::Table
-                    || [created, definition].iter().any(|defined| defined.form == CreationForm::Create))
-            {
-                let message = format!("{kind} `{name}` is also created in {other_file}");
-                findings.push(Finding::error(&DISPUTED_TABLE, message).help(format!(
-                    "add `owns = [\"{name}\"]` to the `migrate.toml` of the owner, and remove the other definition"
-                )));
+                vec![self.conflict(event, life, message)]
             }
+            Comparison::Different => {
+                let message = format!("{kind} `{name}` is also created in {other_file}, with a different definition");
+                vec![self.conflict(event, life, message)]
+            }
+            Comparison::Same | Comparison::Unknown if self.owners.of(at).is_none() && life.kind == OwnedKind::Table => {
+                let message = format!("{kind} `{name}` is also created in {other_file}");
+                vec![Finding::error(&DISPUTED_TABLE, message).help(format!(
+                    "add `owns = [\"{name}\"]` to the `migrate.toml` of the owner, and remove the other definition"
+                ))]
+            }
+            Comparison::Same | Comparison::Unknown => Vec::new(),
         }
-        findings
     }
 
     fn conflict(&self, event: &ObjectEvent, life: &Life, message: String) -> Finding {
@@ -235,26 +260,4 @@ impl FindingReader<'_> {
             None => finding,
         }
     }
-}
-
-/// Names of the columns that differ in existence, type or `NOT NULL`, in backticks; none if the columns of one are unknown.
-fn differing_columns(columns: &[Column], other_columns: &[Column]) -> Vec<String> {
-    if columns.is_empty() || other_columns.is_empty() {
-        return Vec::new();
-    }
-    let is_in = |column: &Column, others: &[Column]| {
-        others.iter().any(|other| {
-            other.name.eq_ignore_ascii_case(&column.name) && other.ty == column.ty && other.not_null == column.not_null
-        })
-    };
-    let differing = columns.iter().filter(|column| !is_in(column, other_columns));
-    let differing = differing.chain(other_columns.iter().filter(|column| !is_in(column, columns)));
-    let mut names: Vec<String> = Vec::new();
-    for column in differing {
-        let name = format!("`{}`", column.name);
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
 }

@@ -8,9 +8,10 @@ use crate::simulation;
 use migrate_model::dialect::Dialect;
 use migrate_model::name::Name;
 use migrate_model::syntax::{
-    Action, ActionKind, AlterTable, Column, CreateTable, DropStatement, IndexAction, ObjectAction, ObjectKind, Syntax, TypeAction,
+    self, Action, ActionKind, AlterTable, Column, CreateTable, DropStatement, IndexAction, ObjectAction, ObjectKind, Syntax,
+    TypeAction,
 };
-use migrate_model::token::Tokens;
+use migrate_model::token::{Kind, Token, Tokens};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// An object that belongs to a service.
@@ -57,6 +58,19 @@ pub struct ObjectDefinition {
     /// A hash of the parameters of a function of PostgreSQL, which may have the name of another one.
     pub parameters: Option<u64>,
     pub form: CreationForm,
+    /// The object as it is, if it exists.
+    pub compared: Comparison,
+}
+
+/// A definition of an object that exists, and the object as the migrations before have left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// There is none, or it is not known well enough.
+    Unknown,
+    Same,
+    /// These columns differ.
+    Columns(Vec<String>),
+    Different,
 }
 
 /// What a `CREATE` does if the object exists.
@@ -126,7 +140,7 @@ impl StatementReader<'_> {
         let words = hash_of_words(self.sql, self.schema.dialect());
         let has_parameters = kind == OwnedKind::Routine && self.schema.overloads_routines();
         let parameters = has_parameters.then(|| hash_of_parameters(self.sql, self.schema.dialect()));
-        let definition = ObjectDefinition { columns, words, parameters, form };
+        let definition = ObjectDefinition { columns, words, parameters, form, compared: Comparison::Unknown };
         self.add(kind, self.schema.resolve_new(name), ObjectChange::Creates(definition));
     }
 
@@ -158,7 +172,7 @@ impl StatementReader<'_> {
                 }
             }
             Syntax::Comment { table: Some(table) } if is_about_table(self.sql, self.schema.dialect()) => {
-                let is_deprecated = mentions_deprecation(self.sql);
+                let is_deprecated = mentions_deprecation(self.sql, self.schema.dialect());
                 let change = if is_deprecated { ObjectChange::Deprecates } else { ObjectChange::Restores };
                 self.add(OwnedKind::Table, self.schema.resolve(table), change);
             }
@@ -203,7 +217,14 @@ impl StatementReader<'_> {
 
     fn create_table(&mut self, table: &CreateTable) {
         let Some(name) = &table.name else { return };
-        self.create(OwnedKind::Table, name, table.columns.clone(), CreationForm::of(table.or_replace));
+        let mut columns = table.columns.clone();
+        for constraint in &table.constraints {
+            if let syntax::ConstraintKind::Primary { columns: names, .. } = &constraint.kind {
+                let is_key = |column: &&mut Column| names.iter().any(|name| name.eq_ignore_ascii_case(&column.name));
+                columns.iter_mut().filter(is_key).for_each(|column| column.not_null = true);
+            }
+        }
+        self.create(OwnedKind::Table, name, columns, CreationForm::of(table.or_replace));
         if let Some(parent) = &table.partition_of {
             self.change_table(parent, "adds a partition to");
         }
@@ -260,12 +281,13 @@ impl StatementReader<'_> {
         let has_only = |kind: ActionKind| alter.actions.iter().all(|action: &Action| action.kind == kind);
         let is_about_triggers = has_only(ActionKind::Trigger);
         let is_description = has_only(ActionKind::Description);
-        let disables = self.sql.to_ascii_uppercase().contains("DISABLE");
+        let disables = has_word(self.sql, self.schema.dialect(), "DISABLE");
         let change = match moved {
             Some(new_name) => ObjectChange::Renames(new_name),
             None if is_about_triggers && disables => ObjectChange::Deprecates,
             None if is_about_triggers => ObjectChange::Restores,
-            None if is_description && mentions_deprecation(self.sql) => ObjectChange::Deprecates,
+            None if is_description && mentions_deprecation(self.sql, self.schema.dialect()) => ObjectChange::Deprecates,
+            None if is_description && has_word(self.sql, self.schema.dialect(), "COMMENT") => ObjectChange::Restores,
             None => ObjectChange::Changes("alters"),
         };
         self.add(OwnedKind::Table, table, change);
@@ -294,16 +316,26 @@ impl StatementReader<'_> {
                     if let Some((part, cascade)) = dependents::named_in_clause(&table, &action.kind) {
                         self.drop_base(part, cascade);
                     }
-                    if let ActionKind::SetType { column, .. } = &action.kind {
-                        let phrase = format!("changes the type of column `{table}.{column}`");
-                        for view in schema.views_of_column(&table, column) {
-                            let change = ObjectChange::LosesBase(phrase.clone());
-                            self.add(OwnedKind::View, view.clone(), change);
-                        }
-                    }
+                    self.changed_base(&table, &action.kind);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// The views that read a column whose type changes, or outside PostgreSQL, a name that changes.
+    fn changed_base(&mut self, table: &ObjectName, action: &ActionKind) {
+        let follows = self.schema.can_cascade();
+        let (column, phrase) = match action {
+            ActionKind::SetType { column, .. } => (column, format!("changes the type of column `{table}.{column}`")),
+            ActionKind::RenameColumn { from, .. } if !follows => (from, format!("renames column `{table}.{from}`")),
+            ActionKind::ChangeColumn { from, column } if !follows && !from.eq_ignore_ascii_case(&column.name) => {
+                (from, format!("renames column `{table}.{from}`"))
+            }
+            _ => return,
+        };
+        for view in self.schema.views_of_column(table, column) {
+            self.add(OwnedKind::View, view.clone(), ObjectChange::LosesBase(phrase.clone()));
         }
     }
 
@@ -347,17 +379,44 @@ fn is_about_table(sql: &str, dialect: Dialect) -> bool {
     Tokens::new(sql, dialect).filter(|token| !token.is_blank()).nth(2).is_some_and(|token| token.is_word(sql, "TABLE"))
 }
 
-fn mentions_deprecation(sql: &str) -> bool {
-    sql.to_ascii_lowercase().contains("deprecated")
+/// Does a comment in the statement say so? A name does not count.
+fn mentions_deprecation(sql: &str, dialect: Dialect) -> bool {
+    let mut texts = Tokens::new(sql, dialect).filter(|token| matches!(token.kind, Kind::Text | Kind::DollarText));
+    texts.any(|token| token.text(sql).to_ascii_lowercase().contains("deprecated"))
 }
 
-/// Equal for statements that differ only in blanks, comments and the case of words.
+fn has_word(sql: &str, dialect: Dialect, word: &str) -> bool {
+    Tokens::new(sql, dialect).any(|token| token.is_word(sql, word))
+}
+
+/// In so many tokens, `CREATE OR REPLACE VIEW IF NOT EXISTS schema.name` ends.
+const HEAD: usize = 10;
+
+/// Equal for statements that differ only in blanks, comments, the case of words, the quotes of a body, and in what the `CREATE` says of
+/// an object that exists or of its schema.
 fn hash_of_words(sql: &str, dialect: Dialect) -> u64 {
     let mut hasher = DefaultHasher::new();
-    for token in Tokens::new(sql, dialect).filter(|token| !token.is_blank()) {
-        token.text(sql).to_ascii_lowercase().hash(&mut hasher);
-    }
+    hash_tokens(sql, dialect, HEAD, &mut hasher);
     hasher.finish()
+}
+
+fn hash_tokens(sql: &str, dialect: Dialect, head: usize, hasher: &mut DefaultHasher) {
+    let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
+    let is_dot = |at: usize| tokens.get(at).is_some_and(|token| token.is_symbol(sql, b'.'));
+    for (at, token) in tokens.iter().enumerate() {
+        let text = token.text(sql);
+        let is_left_out = ["OR", "REPLACE", "IF", "NOT", "EXISTS"].iter().any(|word| token.is_word(sql, word));
+        if at < head && (is_left_out || is_dot(at) || is_dot(at + 1)) {
+            continue;
+        }
+        if token.kind == Kind::DollarText {
+            // Without its quotes; they are equally long.
+            let fence = text[1..].find('$').map_or(0, |end| end + 2);
+            hash_tokens(text.get(fence..text.len().saturating_sub(fence)).unwrap_or_default(), dialect, 0, hasher);
+        } else {
+            text.to_ascii_lowercase().hash(hasher);
+        }
+    }
 }
 
 /// The words in the first parentheses.

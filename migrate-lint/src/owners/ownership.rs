@@ -2,7 +2,9 @@
 
 use super::ServiceHistory;
 use super::object_changes::ObjectChange;
-use super::walk::{EventKind, Life, ObjectEvent, Walk};
+use super::walk::{EventKind, Life, LifePurpose, ObjectEvent, Walk, lower_case};
+use crate::object_name::ObjectName;
+use std::collections::HashSet;
 
 /// The owner of each life of a walk, at its beginning or later.
 #[derive(Debug)]
@@ -15,14 +17,17 @@ impl Owners {
     /// The owners at the beginning: the first service that lists the object in `owns`, or else the one that creates it. If several
     /// services create it, and nothing says to whom it belongs, it is disputed.
     pub fn at_first(walk: &Walk, services: &[ServiceHistory<'_>]) -> Self {
-        let claimant = |life: &Life| (0..services.len()).find(|service| claims(walk, *service, life));
-        let first = walk.lives.iter().map(|life| claimant(life).or_else(|| life.defined.first().map(|step| step.service)));
-        let first: Vec<Option<usize>> = first.collect();
+        let claims = Claims::of(walk);
+        let claimants: Vec<Option<usize>> =
+            walk.lives.iter().map(|life| (0..services.len()).find(|service| claims.has(*service, life))).collect();
+        let creator = |life: &Life| life.defined.first().map(|step| step.service);
+        let first: Vec<Option<usize>> =
+            walk.lives.iter().zip(&claimants).map(|(life, claimant)| claimant.or_else(|| creator(life))).collect();
         let mut owners = Owners { now: first.clone() };
         let mut disputed = vec![false; walk.lives.len()];
         for event in &walk.events {
             if let (Some(life), EventKind::Change(ObjectChange::Creates(_))) = (event.life, &event.kind) {
-                disputed[life] |= owners.now[life] != Some(event.step.service) && claimant(&walk.lives[life]).is_none();
+                disputed[life] |= owners.now[life] != Some(event.step.service) && claimants[life].is_none();
             }
             owners.apply(event, services);
         }
@@ -46,9 +51,28 @@ impl Owners {
     }
 }
 
-/// Does a service list this object in `owns`? Of several objects that have one name after another, it means those that it creates.
-fn claims(walk: &Walk, service: usize, life: &Life) -> bool {
-    let names = |life: &Life| walk.claims[service].iter().any(|claim| life.names.contains(claim));
-    let creates = |life: &Life| life.defined.iter().any(|step| step.service == service);
-    names(life) && (creates(life) || !walk.lives.iter().any(|other| names(other) && creates(other)))
+/// What services list in `owns`. Of several objects that have one name after another, a service means those that it creates.
+struct Claims {
+    by_service: Vec<HashSet<ObjectName>>,
+    /// For each service, the names of the objects that it creates.
+    created: Vec<HashSet<ObjectName>>,
+}
+
+impl Claims {
+    fn of(walk: &Walk) -> Self {
+        let mut created = vec![HashSet::new(); walk.claims.len()];
+        for life in walk.lives.iter().filter(|life| life.purpose == LifePurpose::Lasting) {
+            for step in &life.defined {
+                created[step.service].extend(life.names.iter().cloned());
+            }
+        }
+        let spellings = |names: &Vec<ObjectName>| names.iter().flat_map(|name| [name.clone(), lower_case(name)]).collect();
+        Claims { by_service: walk.claims.iter().map(spellings).collect(), created }
+    }
+
+    fn has(&self, service: usize, life: &Life) -> bool {
+        let names = || life.names.iter().filter(|name| self.by_service[service].contains(*name));
+        let creates = life.defined.iter().any(|step| step.service == service);
+        names().next().is_some() && (creates || !names().any(|name| self.created[service].contains(name)))
+    }
 }

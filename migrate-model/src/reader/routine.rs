@@ -65,13 +65,23 @@ fn body_of_postgres(cursor: &mut Cursor<'_>) -> Option<Range<usize>> {
     body.filter(|_| matches!(language.as_deref(), Some("sql" | "plpgsql")))
 }
 
-/// The names before a parenthesis in a statement or a body, in lower case and without their schema: functions that may be called.
-pub fn called_names(sql: &str, dialect: Dialect) -> Vec<String> {
+/// The names before a parenthesis in a statement or a body, in lower case: functions that may be called.
+pub fn called_names(sql: &str, dialect: Dialect) -> Vec<Name> {
     let tokens: Vec<Token> = Tokens::new(sql, dialect).filter(|token| !token.is_blank()).collect();
-    let calls = tokens.windows(2).filter(|pair| pair[1].is_symbol(sql, b'('));
-    let name = |token: &Token| token.text(sql).trim_matches(['"', '`']).to_ascii_lowercase();
-    let names = calls.filter(|pair| matches!(pair[0].kind, Kind::Word | Kind::QuotedName)).map(|pair| name(&pair[0]));
-    let mut names: Vec<String> = names.collect();
+    let is_name = |at: usize| tokens.get(at).is_some_and(|token| matches!(token.kind, Kind::Word | Kind::QuotedName));
+    let is_symbol = |at: usize, symbol: u8| tokens.get(at).is_some_and(|token| token.is_symbol(sql, symbol));
+    let is_word = |at: usize, word: &str| tokens.get(at).is_some_and(|token| token.is_word(sql, word));
+    let text = |at: usize| tokens[at].text(sql).trim_matches(['"', '`']).to_ascii_lowercase();
+    let mut names = Vec::new();
+    for at in (0..tokens.len()).filter(|at| is_name(*at) && is_symbol(at + 1, b'(')) {
+        let has_schema = at >= 2 && is_symbol(at - 1, b'.') && is_name(at - 2);
+        let first = if has_schema { at - 2 } else { at };
+        // `INSERT INTO t (a)` names a table.
+        if first > 0 && is_word(first - 1, "INTO") {
+            continue;
+        }
+        names.push(Name { schema: has_schema.then(|| text(at - 2)), name: text(at) });
+    }
     for body in tokens.iter().filter(|token| token.kind == Kind::DollarText) {
         let text = body.text(sql);
         // Without its quotes; they are equally long.
@@ -105,7 +115,13 @@ mod tests {
             let body = routine_body(sql, dialect).map(|(name, body)| format!("{}: {}", name.name, &sql[body]));
             assert_eq!(body.as_deref(), expected, "{sql}");
         }
-        assert_eq!(called_names("SELECT s.\"f\"(1), G ( ) FROM t WHERE a IN (2)", postgres), ["f", "g", "in"]);
-        assert_eq!(called_names("DO $$ BEGIN PERFORM m(); END $$", postgres), ["m"]);
+        for (sql, expected) in [
+            ("SELECT s.\"f\"(1), G ( ) FROM t WHERE a IN (2)", "s.f g in"),
+            ("DO $$ BEGIN PERFORM m(); END $$", "m"),
+            ("INSERT INTO s.t (a) SELECT f(1)", "f"),
+        ] {
+            let names: Vec<String> = called_names(sql, postgres).iter().map(ToString::to_string).collect();
+            assert_eq!(names.join(" "), expected, "{sql}");
+        }
     }
 }
