@@ -46,20 +46,34 @@ fn table_change(history_sql: &HistorySql, script: &Script, dialect: Dialect) -> 
     if !tables.iter().any(|table| text.contains(&table.to_ascii_lowercase())) {
         return None;
     }
+    let mut hidden: Vec<String> = Vec::new();
     let is_history = |name: &Name| {
         // With a stated schema, a name without one is that of another table.
         let is_in_place = match &name.schema {
-            Some(schema) => history_sql.schema().is_none_or(|place| schema.eq_ignore_ascii_case(place)),
+            Some(schema) => schema.eq_ignore_ascii_case(history_sql.schema().unwrap_or(MAIN)),
             None => history_sql.stated_schema().is_none(),
         };
         is_in_place && tables.iter().any(|table| name.name.eq_ignore_ascii_case(table))
     };
     script.statements.iter().enumerate().find_map(|(at, statement)| {
         let sql = statement.sql(&script.text);
+        // A temporary table of this name takes the place of the history in the rest of the script.
+        hidden.extend(temporary_table(sql, dialect));
         let parts = std::iter::once(sql).chain(session_effect::executable_parts(sql, dialect));
         let (name, action) = parts.into_iter().find_map(|sql| changed_table(sql, dialect, is_history))?;
-        Some((at, name.name, action))
+        let is_hidden = name.schema.is_none() && hidden.iter().any(|table| table.eq_ignore_ascii_case(&name.name));
+        (!is_hidden).then_some((at, name.name, action))
     })
+}
+
+/// The schema of the history on SQLite.
+const MAIN: &str = "main";
+
+fn temporary_table(sql: &str, dialect: Dialect) -> Option<String> {
+    match reader::read(sql, dialect) {
+        Syntax::CreateTable(table) if table.temporary => Some(table.name?.name),
+        _ => None,
+    }
 }
 
 /// The table for which `is_history` holds that a statement creates, drops, renames or writes.

@@ -387,6 +387,28 @@ async fn a_file_does_not_change_its_history() {
     }
 }
 
+/// A temporary table, or one in another place, is not the history, although it has the name.
+#[tokio::test]
+async fn a_table_with_the_name_of_the_history_is_another_one() {
+    for (kind, text) in [
+        (
+            Kind::Sqlite,
+            "CREATE TEMP TABLE migration_records (id int); INSERT INTO migration_records VALUES (1); DROP TABLE migration_records;",
+        ),
+        (Kind::Sqlite, "ATTACH ':memory:' AS aux; CREATE TABLE aux.migration_records (id int);"),
+        (Kind::Postgres, "CREATE SCHEMA own; CREATE TABLE own.migration_records (id int);"),
+        (Kind::Postgres, "CREATE TEMP TABLE migration_records (id int); INSERT INTO migration_records VALUES (1);"),
+    ] {
+        let database = TestDatabase::new(kind).await;
+        let folder = folder(kind);
+        folder.write("migrations/002_b.up.sql", text);
+        let outcome = Binary::inside(folder.path()).variable("DATABASE_URL", &database.url).run(&["up"]);
+        assert_eq!(outcome.code, 0, "{text}: {}", outcome.stderr);
+        assert_eq!(database.value("SELECT count(*) FROM migration_records").await, "2");
+        database.drop().await;
+    }
+}
+
 /// A neighbor may only reference the records: what hangs on the referencing table would run at the commit of a revert.
 #[tokio::test]
 async fn a_foreign_key_to_the_history_prevents_a_run() {
