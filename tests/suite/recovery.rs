@@ -259,10 +259,17 @@ async fn a_decision_does_not_overtake_a_run_on_sqlite() {
 /// A file that deletes its own record does not begin again, although the history seems to have been changed by another process.
 #[tokio::test]
 async fn a_run_whose_record_is_deleted_stops() {
-    for change in ["UPDATE schema_versions SET digest = 'x'", "SELECT 1"] {
+    for change in ["INSERT INTO updates VALUES (1)", "SELECT 1"] {
         let database = TestDatabase::new(Kind::Sqlite).await;
-        database.execute("CREATE TABLE log (n int)").await;
-        let delete = "DELETE FROM migration_records WHERE version = '001'";
+        // A file must not change the history; a trigger can.
+        database
+            .execute(
+                "CREATE TABLE log (n int); CREATE TABLE updates (n int); CREATE TABLE deletes (n int); \
+                 CREATE TRIGGER u AFTER INSERT ON updates BEGIN UPDATE schema_versions SET digest = 'x'; END; \
+                 CREATE TRIGGER d AFTER INSERT ON deletes BEGIN DELETE FROM migration_records WHERE version = '001'; END",
+            )
+            .await;
+        let delete = "INSERT INTO deletes VALUES (1)";
         let folder = folder(Kind::Sqlite, &format!("INSERT INTO log VALUES (1);\n{change};\n{delete};\nSELECT 1;\nSELECT 2;\n"));
         let migrator = Migrator::new(folder.set(Kind::Sqlite.dialect()));
         if let Err(error) = migrator.run(&database.url).await {
