@@ -22,7 +22,7 @@ static OF_RENAMED: MigrationSet = renamed::embed_migrations!(concat!("tests", "/
 static ALLOWED: MigrationSet = migrate_runtime::embed_migrations!("tests/pass/allowed_sql");
 
 /// The rules are warnings here, which the compiler prints as uses of a deprecated name.
-#[allow(deprecated, reason = "the warning is what this folder is for")]
+#[expect(deprecated, reason = "the warning is what this folder is for")]
 mod warned {
     pub static WARNED: renamed::MigrationSet = migrate_runtime::embed_migrations!("tests/pass/lint_warn");
 }

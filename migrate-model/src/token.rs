@@ -43,6 +43,15 @@ pub struct Token {
 }
 
 impl Token {
+    /// The text inside a dollar-quoted string; to its end if it is not closed.
+    pub fn dollar_content<'t>(&self, sql: &'t str) -> &'t str {
+        let text = self.text(sql);
+        let fence = text.get(1..).and_then(|rest| rest.find('$')).map_or(0, |end| end + 2);
+        let end = if self.closed { text.len().saturating_sub(fence) } else { text.len() };
+        // A text that is nothing but its quotes contains nothing.
+        text.get(fence..end).unwrap_or_default()
+    }
+
     /// The text of the token.
     pub fn text<'a>(&self, sql: &'a str) -> &'a str {
         &sql[self.start..self.end]

@@ -410,9 +410,7 @@ fn hash_tokens(sql: &str, dialect: Dialect, head: usize, hasher: &mut DefaultHas
             continue;
         }
         if token.kind == Kind::DollarText {
-            // Without its quotes; they are equally long.
-            let fence = text[1..].find('$').map_or(0, |end| end + 2);
-            hash_tokens(text.get(fence..text.len().saturating_sub(fence)).unwrap_or_default(), dialect, 0, hasher);
+            hash_tokens(token.dollar_content(sql), dialect, 0, hasher);
         } else {
             text.to_ascii_lowercase().hash(hasher);
         }

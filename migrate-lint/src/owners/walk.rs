@@ -169,6 +169,7 @@ fn precedes(services: &[ServiceHistory<'_>], earlier: OrderedStep, later: Ordere
     while let Some((service, count)) = open.pop() {
         let known = before[service];
         before[service] = count.max(known);
+        // Nothing is new if more is known already.
         for migration in services[service].history.get(known..count).unwrap_or_default() {
             for requirement in &migration.up.directives.requires {
                 let name = requirement.service.as_deref().unwrap_or(services[service].name);

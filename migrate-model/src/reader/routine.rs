@@ -83,10 +83,7 @@ pub fn called_names(sql: &str, dialect: Dialect) -> Vec<Name> {
         names.push(Name { schema: has_schema.then(|| text(at - 2)), name: text(at) });
     }
     for body in tokens.iter().filter(|token| token.kind == Kind::DollarText) {
-        let text = body.text(sql);
-        // Without its quotes; they are equally long.
-        let fence = text[1..].find('$').map_or(0, |end| end + 2);
-        names.extend(called_names(text.get(fence..text.len().saturating_sub(fence)).unwrap_or_default(), dialect));
+        names.extend(called_names(body.dollar_content(sql), dialect));
     }
     names
 }
